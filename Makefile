@@ -1,0 +1,126 @@
+# Everything a contributor runs. `make dev` and `make test` set up .venv by themselves.
+# ARGS="…" is passed on: make dev ARGS="--port 4000", make test ARGS="-k lifecycle".
+
+ARGS  ?=
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.jobcast-ready
+CLIENTS := tests/e2e/node/node_modules/.jobcast-ready
+
+# uv, where there is one that works; else python3 -m venv and pip.
+UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
+export UV
+
+.DEFAULT_GOAL := help
+.PHONY: help dev worker cluster chaos sabotage autobahn test cov lint audit type-check format types build
+.PHONY: bench bench-queue bench-gateway lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+
+dev: $(READY) ## run it: gateway, worker and page in one process, on SQLite
+	@exec $(BIN)/jobcast dev $(ARGS)
+
+worker: $(READY) ## run one more worker, on DATABASE_URL and REDIS_URL
+	@exec $(BIN)/jobcast worker $(or $(ARGS),jobcast.starter:app)
+
+cluster: $(READY) ## PostgreSQL, Redis, two gateways and two workers on this machine, to try things
+	@exec $(BIN)/python -m tests.support.cluster $(ARGS)
+
+chaos: $(READY) ## the long chaos trial: 20,000 jobs, every fault three times
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+sabotage: $(READY) ## plant faults one at a time: each must turn the tests red
+	@$(BIN)/python -m tests.chaos.sabotage $(ARGS)
+
+autobahn: $(READY) ## Autobahn's WebSocket test suite (needs a Python 2.7)
+	@$(BIN)/python -m tests.autobahn.trial $(ARGS)
+
+test: $(READY) $(CLIENTS) ## run the tests, on every core
+	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+cov: $(READY) $(CLIENTS) ## run the tests and measure the branches they take
+	@$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
+
+lint: $(READY) ## ruff, mypy, the import rules, and what is installed against what is locked
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python .ci/dependencies.py requirements/dev.txt
+
+audit: $(READY) ## known vulnerabilities of what we ship (needs uv and an advisory service)
+	@test -n "$(UV)" || { echo "make audit needs uv: install it and run make audit again."; exit 1; }
+	$(UV) tool run pip-audit --require-hashes --disable-pip -r requirements/runtime.txt $(ARGS)
+
+type-check: $(READY) ## mypy alone
+	$(BIN)/mypy $(ARGS)
+
+format: $(READY) ## let ruff sort the imports and lay out the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(READY) ## write the TypeScript types of the socket's messages
+	@$(BIN)/python -c "from jobcast.wire.typescript import render; print(render(), end='')" > clients/js/types.d.ts
+
+build: $(READY) ## make the wheel and the source archive in dist/
+	$(BIN)/python -m build --no-isolation $(ARGS)
+
+bench: $(READY) ## measure one process on this machine
+	@$(BIN)/python -m bench.embedded $(ARGS)
+
+bench-queue: $(READY) ## measure the queue beside its peers, about ten minutes
+	@$(BIN)/python bench/queue.py $(ARGS)
+
+bench-gateway: $(READY) ## measure the sockets of one gateway, beside its peers
+	@npm ci --prefix bench/node-gateway --no-fund --no-audit --loglevel=error
+	@$(BIN)/python bench/gateway.py $(ARGS)
+
+# Exact versions with hashes, for every platform; ARGS=--upgrade takes newer ones.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(ARGS)
+
+lock: ## compile requirements/ anew from pyproject.toml (needs uv)
+	@test -n "$(UV)" || { echo "make lock needs uv: install it and run make lock again."; exit 1; }
+	$(COMPILE) pyproject.toml --extra starter --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --constraint requirements/dev.txt -o requirements/runtime.txt
+	$(COMPILE) requirements/bench.in -o requirements/bench.txt
+
+clean: ## remove what was made, .venv included; .jobcast (your data) stays
+	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* coverage.xml
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Clients that are not ours, for tests/e2e.
+$(CLIENTS): tests/e2e/node/package.json tests/e2e/node/package-lock.json
+	@command -v npm >/dev/null || { echo "The tests need npm (Node 20 or newer): install it."; exit 1; }
+	@npm ci --prefix tests/e2e/node --no-fund --no-audit --loglevel=error
+	@touch $@
+
+# The list is whole, so nothing is resolved: older pips can't, where one package asks for another's
+# extra and versions are pinned with hashes. The stamp comes last, so a set-up that was broken off
+# is done again.
+$(READY): requirements/dev.txt pyproject.toml
+	@set -e; \
+	if [ ! -x $(BIN)/python ]; then \
+	  found=; \
+	  for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	        >/dev/null 2>&1; then found=$$python; break; fi; \
+	  done; \
+	  if [ -n "$$UV" ]; then "$$UV" venv --quiet --python "$${found:->=3.11}" $(VENV); \
+	  elif [ -n "$$found" ]; then "$$found" -m venv $(VENV); \
+	  else \
+	    echo "Jobcast needs Python 3.11 or newer with its venv module (on Debian and Ubuntu:" \
+	         "apt install python3 python3-venv): install it and run make again." >&2; exit 1; \
+	  fi; \
+	fi; \
+	echo "Setting up $(VENV) …"; \
+	if [ -n "$$UV" ]; then pip="$$UV pip install --quiet --python $(BIN)/python"; \
+	else \
+	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+	  pip="$(BIN)/python -m pip install --quiet --disable-pip-version-check"; \
+	fi; \
+	$$pip --no-deps --require-hashes -r requirements/dev.txt; \
+	$$pip --no-deps --no-build-isolation --editable .; \
+	touch $@
