@@ -1,0 +1,195 @@
+"""The claim: a ring between the lanes of a queue.
+
+The ring starts where the last claim ended, gives every waiting lane its turn, and takes from each
+by priority, then age. So a tenant with 100,000 waiting jobs delays another's single one by a round
+of the lanes at most.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
+
+import msgspec
+
+from jobcast.domain.job import EventType
+from jobcast.domain.lifecycle import event
+from jobcast.store.base import Changed, Claimed
+from jobcast.store.postgres import statements
+from jobcast.store.postgres.changes import job_of
+from jobcast.store.postgres.pool import Pool, Raw
+from jobcast.store.ring import Lane, Place, cursor_of, gone_on, lane_of, place_of, shares
+
+GRACE_MS: Final = 30_000
+"""A run may overstay its time-out by this much (to clean up) before it is taken for hung."""
+
+TURN: Final = "*"
+"""The cursor of the queues themselves; no queue has such a name."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What one worker asks for; `now` None goes by the database's clock."""
+
+    session_id: str
+    queues: Sequence[str] | None
+    cursors: Mapping[str, str]
+    limit: int
+    now: int | None
+
+
+async def claim(pool: Pool, wanted: Wanted) -> Claimed:
+    """Takes up to the limit from the queues, in the order in which they are named.
+
+    Where none is named, each claim begins behind the queue with which the last one began.
+    Where a cap left a lane's place empty, another round fills it from the others.
+    """
+    claimed: list[Changed] = []
+    cursors = dict(wanted.cursors)
+    async with pool.connection() as raw:
+        for queue in await _queues(raw, wanted.queues, cursors.get(TURN, "")):
+            while (left := wanted.limit - len(claimed)) > 0:
+                ring = _Ring(raw, wanted, queue, place_of(cursors.get(queue, "")))
+                lanes = await ring.lanes(left)
+                if any(lane.kind or lane.tenant_cap is not None for lane in lanes):
+                    async with raw.transaction():
+                        while await ring.count(lanes):
+                            lanes = await ring.lanes(left)
+                        taken = await ring.take(lanes, left)
+                else:
+                    taken = await ring.take(lanes, left)
+                if not taken:
+                    break
+                claimed += taken
+                cursors[queue] = ring.cursor
+                if not ring.passed_over:
+                    break
+    if wanted.queues is None and claimed:
+        cursors[TURN] = claimed[0].job.queue
+    return Claimed(claimed, cursors)
+
+
+async def _queues(raw: Raw, wanted: Sequence[str] | None, turn: str) -> list[str]:
+    """The queues to look into: those with a ready job that are wanted and not paused."""
+    rows = await raw.fetch(statements.QUEUES, None if wanted is None else list(wanted))
+    waiting = [row[0] for row in rows]
+    if wanted is None:
+        return [q for q in waiting if q > turn] + [q for q in waiting if q <= turn]
+    return [queue for queue in wanted if queue in waiting]
+
+
+class _Ring:
+    """A look at the lanes of a queue, from the place where the last one ended.
+
+    `passed_over` says that a lane's place was left empty, so another look may find more; `cursor`
+    tells where this one ended.
+    """
+
+    def __init__(self, raw: Raw, wanted: Wanted, queue: str, place: Place) -> None:
+        self.passed_over = False
+        self.cursor = ""
+        self._raw = raw
+        self._wanted = wanted
+        self._queue = queue
+        self._place = place
+        self._types = _Rooms(raw, statements.LOCK_CAPS, statements.RUNNING_OF_TYPES)
+        self._tenants = _Rooms(raw, statements.LOCK_TENANT_CAPS, statements.RUNNING_OF_TENANTS)
+
+    async def lanes(self, limit: int) -> list[Lane]:
+        """Up to `limit` waiting lanes with room, from the place round to it."""
+        lanes = gone_on(await self._from(self._place.start, limit), self._place)
+        if self._place.lane and len(lanes) < limit:
+            around = await self._from("", limit - len(lanes))
+            lanes += [lane for lane in around if lane.name < self._place.start]
+        return lanes
+
+    async def count(self, lanes: Sequence[Lane]) -> bool:
+        """Counts how many more of each capped type and tenant may start, and keeps others from
+        starting any.
+
+        Answers whether some have come to their cap: then the lanes are to be looked up without.
+        """
+        full = await self._types.count({lane.kind for lane in lanes if lane.kind})
+        capped = {lane.tenant for lane in lanes if lane.tenant_cap is not None}
+        return await self._tenants.count(capped) or full
+
+    async def take(self, lanes: Sequence[Lane], limit: int) -> list[Changed]:
+        """Claims up to `limit` jobs of the lanes, in the order of the ring."""
+        if not lanes:
+            return []
+        most = shares(lanes, limit)
+        rows = await self._raw.fetch(
+            statements.TAKE,
+            self._wanted.now,
+            [lane.name for lane in lanes],
+            most,
+            self._queue,
+            limit,
+            self._wanted.session_id,
+            *self._types.columns(),
+            GRACE_MS,
+            [lane.weight for lane in lanes],
+            [lane.used for lane in lanes],
+            *self._tenants.columns(),
+        )
+        if rows:
+            last = rows[-1]
+            self.cursor = cursor_of(lanes[last["place"] - 1], last["turn"])
+        # With some left over, lanes that had more than their share go on in another round.
+        self.passed_over = len(rows) < limit and (
+            self._types.any
+            or self._tenants.any
+            or any(row["of_lane"] == most[row["place"] - 1] for row in rows)
+        )
+        changes = []
+        for row in rows:
+            job = job_of(row)
+            at = job.started_at
+            assert at is not None
+            begun = event(job, EventType.PROCESSING, at=at, data="{}")
+            changes.append(Changed(job, (msgspec.structs.replace(begun, change=row["change"]),)))
+        return changes
+
+    async def _from(self, start: str, limit: int) -> list[Lane]:
+        rows = await self._raw.fetch(
+            statements.LANES,
+            self._wanted.now,
+            self._queue,
+            start,
+            limit,
+            self._types.at_cap,
+            self._wanted.session_id,
+            self._tenants.at_cap,
+        )
+        return [lane_of(*row) for row in rows]
+
+
+class _Rooms:
+    """How many more of each of some capped types, or tenants, may start.
+
+    Lock first, count in the next statement: one statement alone sees a stale count.
+    """
+
+    def __init__(self, raw: Raw, lock: str, running: str) -> None:
+        self.at_cap: list[str] = []
+        self._raw = raw
+        self._lock = lock
+        self._running = running
+        self._rooms: dict[str, int] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether anything that was looked at is capped."""
+        return bool(self._rooms)
+
+    def columns(self) -> tuple[list[str], list[int]]:
+        """The names, and beside them the rooms."""
+        return list(self._rooms), list(self._rooms.values())
+
+    async def count(self, names: Set[str]) -> bool:
+        """Counts those not counted yet; whether one of them is at its cap."""
+        new = sorted(names - self._rooms.keys())
+        if not new:
+            return False
+        caps = dict(await self._raw.fetch(self._lock, new))
+        running = dict(await self._raw.fetch(self._running, new))
+        self._rooms |= {name: max(0, cap - running.get(name, 0)) for name, cap in caps.items()}
+        self.at_cap = [name for name, room in self._rooms.items() if room == 0]
+        return any(self._rooms.get(name) == 0 for name in new)

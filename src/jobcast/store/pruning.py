@@ -1,0 +1,59 @@
+"""Deleting what is over: cold SQL, in chunks."""
+
+from typing import Final
+
+from sqlalchemy import Connection, delete, select
+
+from jobcast.domain.job import ENDED
+from jobcast.store import endpoints, logins, webhook_secrets
+from jobcast.store.schema import (
+    deliveries,
+    delivery_attempts,
+    events,
+    files,
+    idempotency_keys,
+    job_tags,
+    jobs,
+    rollups,
+)
+
+IDEMPOTENCY_MS: Final = 24 * 3_600_000
+"""Idempotency keys are remembered for 24 hours."""
+
+ROLLUPS_MS: Final = 30 * 24 * 3_600_000
+"""Minute rollups are kept for 30 days."""
+
+_ENDED: Final = [state.value for state in ENDED]
+
+
+def prune_jobs(conn: Connection, *, before: int, limit: int) -> int:
+    """Deletes jobs that ended before a moment, oldest first, with all that hangs on them.
+
+    A job whose webhook is still being delivered stays. Answers how many are gone.
+    """
+    undelivered = select(deliveries.c.job_id).where(deliveries.c.state == "PENDING")
+    old = conn.scalars(
+        select(jobs.c.id)
+        .where(
+            jobs.c.state.in_(_ENDED),
+            jobs.c.finished_at < before,
+            jobs.c.id.not_in(undelivered),
+        )
+        .order_by(jobs.c.id)
+        .limit(limit)
+    ).all()
+    for table in (events, files, job_tags, delivery_attempts, deliveries):
+        conn.execute(delete(table).where(table.c.job_id.in_(old)))
+    conn.execute(delete(jobs).where(jobs.c.id.in_(old)))
+    return len(old)
+
+
+def prune_expired(conn: Connection, *, now: int) -> None:
+    """Deletes keys, tickets, tokens and rollups whose time is over."""
+    conn.execute(
+        delete(idempotency_keys).where(idempotency_keys.c.created_at < now - IDEMPOTENCY_MS)
+    )
+    logins.prune(conn, now=now)
+    endpoints.prune(conn, now=now)
+    webhook_secrets.prune(conn, now=now)
+    conn.execute(delete(rollups).where(rollups.c.minute < now - ROLLUPS_MS))
