@@ -1,0 +1,1 @@
+"""Fan-out, wake-ups and channel history: fast and shared, never the truth."""
