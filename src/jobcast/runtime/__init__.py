@@ -1,0 +1,1 @@
+"""What every loop stands on: clock, ids, batches, supervision, telemetry."""

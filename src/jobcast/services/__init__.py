@@ -1,0 +1,1 @@
+"""Use cases, shared by HTTP, WebSocket and CLI."""
