@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: renders use cases, pushes events."""

@@ -1,0 +1,75 @@
+"""How errors become answers: every one in the envelope, and a client's fault never a 500."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from jobcast.domain.access import Principal
+from jobcast.domain.errors import JobcastError
+from jobcast.gateway.http.envelope import failure, refusal
+from jobcast.gateway.state import Gateway
+from jobcast.services.quota import TooManySubmissions
+
+_SUBMITTER: Final = "jobcast.submitter"
+
+_TEXTS: Final[Mapping[int, tuple[str, str]]] = {
+    404: ("NOT_FOUND", "Not found"),
+    405: ("METHOD_NOT_ALLOWED", "Method not allowed"),
+    413: ("PAYLOAD_TOO_LARGE", "The body is too large."),
+}
+
+
+def note_submitter(request: Request, principal: Principal) -> None:
+    """From here on, an error of this request carries the submitter's rate headers."""
+    request.scope[_SUBMITTER] = principal
+
+
+class Faults:
+    """The handlers of errors."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def known(self, request: Request, error: Exception) -> Response:
+        """A JobcastError says itself what to answer."""
+        assert isinstance(error, JobcastError)
+        principal: Principal | None = request.scope.get(_SUBMITTER)
+        if isinstance(error, TooManySubmissions):
+            return failure(error, headers=error.quota.headers())
+        if principal is not None:
+            quota = await self._gateway.limiter.quota(principal)
+            return failure(error, headers=quota.headers())
+        return failure(error)
+
+    async def http(self, request: Request, error: Exception) -> Response:
+        """What the framework refuses: an unknown route, a wrong method."""
+        assert isinstance(error, HTTPException)
+        code, message = _TEXTS.get(error.status_code, ("INVALID_REQUEST", error.detail))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(request))
+        return refusal(error.status_code, message, code=code, headers=headers)
+
+    async def validation(self, request: Request, error: Exception) -> Response:
+        """Input that FastAPI's own checks refuse."""
+        assert isinstance(error, RequestValidationError)
+        fields: dict[str, list[str]] = {}
+        for fault in error.errors():
+            place = [str(part) for part in fault["loc"][1:]]
+            fields.setdefault(".".join(place) or "body", []).append(str(fault["msg"]))
+        return refusal(400, "Validation error", code="VALIDATION_ERROR", errors=fields)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods that some route has for this path."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)

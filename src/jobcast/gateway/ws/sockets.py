@@ -1,0 +1,74 @@
+"""All sockets of one server: who may open one, and what it is connected to."""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from websockets.http11 import Request
+
+from jobcast.gateway.drain import Drainer
+from jobcast.gateway.hosts import REFUSED, Hosts
+from jobcast.gateway.state import Gateway
+from jobcast.gateway.ws.connection import Connection
+from jobcast.gateway.ws.handshake import PATHS, credentials_of, origin_allowed, session_limits
+from jobcast.gateway.ws.outbox import Outbox
+from jobcast.gateway.ws.protocol import Endpoint, SocketProtocol
+from jobcast.gateway.ws.registry import Connections
+
+
+class Sockets:
+    """What uvicorn is given as its `ws`: called, it makes the protocol of one more socket."""
+
+    def __init__(self, gateway: Gateway, connections: Connections) -> None:
+        self._gateway = gateway
+        self._connections = connections
+        self._limits = session_limits(gateway.settings)
+        self._hosts = Hosts(gateway.settings)
+        self._drainer = Drainer(connections, window=gateway.settings.ws_drain)
+        self.max_size: int | None = self._limits.max_message_bytes
+        self.outbox = Outbox(gateway.metrics.sockets)
+
+    def __call__(self, *, server_state: Any, **_: Any) -> SocketProtocol:
+        return SocketProtocol(self, server_state)
+
+    def refusal(self, request: Request) -> tuple[HTTPStatus, str] | None:
+        """Why this handshake, which is a good one, gets no socket; None if it gets one."""
+        if self._drainer.started:
+            return HTTPStatus.SERVICE_UNAVAILABLE, "The gateway is shutting down.\n"
+        host = request.headers.get_all("Host")
+        if not self._hosts.allow(host[0] if len(host) == 1 else None):
+            return HTTPStatus.FORBIDDEN, f"{REFUSED}\n"
+        path = unquote(request.path.partition("?")[0])
+        origin = request.headers.get("Origin")  # one at most: others are no good handshake
+        if path in PATHS and origin_allowed(self._gateway.settings, origin):
+            return None
+        return HTTPStatus.FORBIDDEN, ""
+
+    def opened(self, socket: SocketProtocol, request: Request) -> Connection:
+        """The handshake is done; what the socket is connected to."""
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        path, _, search = request.path.partition("?")
+        connection = Connection(
+            self._gateway,
+            socket,
+            limits=self._limits,
+            pings=True,
+            nearer=self._connections.reschedule,
+        )
+        self._connections.add(connection)
+        credentials, in_address = credentials_of(dict(parse_qsl(search)), headers)
+        connection.opened(
+            credentials,
+            at_once=unquote(path) == "/",
+            watch_only=in_address and not self._gateway.settings.ws_query_tokens,
+        )
+        return connection
+
+    def gone(self, endpoint: Endpoint) -> None:
+        """The socket of this endpoint is gone."""
+        assert isinstance(endpoint, Connection)
+        self._connections.remove(endpoint)
+
+    def leave(self) -> None:
+        """The server goes: every client is told, and closed, in its turn."""
+        self._drainer.start()
