@@ -1,0 +1,107 @@
+"""The console script: the commands under one name, and one place where failures are said."""
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
+
+from jobcast.cli import accounts, jobs, schema, server, serving, tenants, verifying, working
+from jobcast.cli.errors import BUG, DONE, INTERRUPTED, CliError, explain
+from jobcast.cli.output import say_failure
+from jobcast.client import JobcastError
+
+
+class Commands(TyperGroup):
+    """The group of all commands: whatever they raise becomes one sentence and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        arguments = list(sys.argv[1:] if args is None else args)
+        failure: CliError | None = None
+        code = DONE
+        try:
+            answer = super().main(
+                arguments,
+                prog_name=prog_name,
+                complete_var=complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+            code = answer if isinstance(answer, int) else DONE
+        except CliError as refusal:
+            failure = refusal
+        except JobcastError as problem:
+            failure = explain(problem)
+        except TyperException as usage:
+            failure, code = _misuse(usage), usage.exit_code
+        except Abort:
+            code = INTERRUPTED
+        except Exception as bug:
+            failure = _bug(bug)
+        if failure is not None:
+            say_failure(failure, as_json="--json" in arguments)
+            code = failure.exit_code
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _misuse(usage: TyperException) -> CliError | None:
+    """The mistake as a sentence; None where the help, already printed, says it all."""
+    said = usage.format_message()
+    if not said:
+        return None
+    context = getattr(usage, "ctx", None)
+    command = context.command_path if context is not None else "jobcast"
+    said = said if said.endswith((".", "?")) else f"{said}."
+    return CliError(f"{said} `{command} --help` shows how it is used.")
+
+
+def _bug(bug: Exception) -> CliError:
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" ({trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno})" if trace else ""
+    return CliError(
+        f"This is a fault of jobcast's own{place}, {type(bug).__name__}: {bug}. Please report it.",
+        code="BUG",
+        exit_code=BUG,
+    )
+
+
+app = typer.Typer(
+    name="jobcast",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Durable jobs whose every step is pushed live to whoever watches.",
+    pretty_exceptions_enable=False,
+)
+server.register(app)
+serving.register(app)
+working.register(app)
+schema.register(app)
+verifying.register(app)
+jobs.register(app)
+accounts.register(app)
+tenants.register(app)
+
+
+def main() -> None:
+    """Runs the command that `sys.argv` names, and exits with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the locale can't write is escaped
+    app()

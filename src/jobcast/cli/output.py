@@ -1,0 +1,195 @@
+"""Printing: JSON for programs, tables and paragraphs for people, plain lines for pipes."""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobcast.cli.errors import CliError
+from jobcast.client import ApiKey, Job, LogLine, Page, Tenant, codec
+
+STATUS_STYLES: Final = {
+    "PENDING": "yellow",
+    "PROCESSING": "cyan",
+    "DONE": "green",
+    "FAILED": "red",
+    "CANCELLED": "magenta",
+}
+
+
+def console() -> Console:
+    """Standard output as it is now."""
+    return Console(highlight=False)
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, which could make a terminal do things; keeps \\n, \\t."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) != "Cc" else "\ufffd" for char in text
+    )
+
+
+def compact(value: Any) -> str:
+    """A JSON value on one line."""
+    return printable(codec.dumps(value))
+
+
+def say(line: str) -> None:
+    """One line of text."""
+    typer.echo(printable(line))
+
+
+def say_json(document: Any, *, one_line: bool = False) -> None:
+    """One JSON document."""
+    typer.echo(codec.dumps(document, indent=None if one_line else 2))
+
+
+def say_failure(failure: CliError, *, as_json: bool) -> None:
+    """A failure: a sentence on standard error, or `{"error": …}` on standard output."""
+    if as_json:
+        say_json(failure.document())
+    else:
+        typer.echo(printable(failure.sentence), err=True)
+
+
+def say_page(page: Page) -> None:
+    """A page of jobs: a table on a terminal, else one line a job with tabs between the columns."""
+    screen = console()
+    rows = [_row(job) for job in page]
+    if not screen.is_terminal:
+        for row in rows:
+            say("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    table = Table("ID", "TYPE", "STATUS", "PROGRESS", "QUEUE", "ATTEMPTS", "CREATED", box=None)
+    for job, row in zip(page, rows, strict=True):
+        cells = [Text(cell) for cell in row]
+        cells[2].stylize(STATUS_STYLES.get(job.status or "", ""))
+        table.add_row(*cells)
+    screen.print(table if rows else "No jobs.")
+    if page.total_pages > 1:
+        about = "" if page.total_is_exact else "more than "
+        screen.print(f"Page {page.page} of {page.total_pages}, {about}{page.total} jobs.")
+
+
+def say_job(job: Job) -> None:
+    """One job: a line for each thing that is known, then payload, result and error."""
+    facts = {
+        "id": job.id,
+        "type": job.type,
+        "status": job.status,
+        "progress": _progress(job),
+        "queue": job.queue,
+        "priority": job.priority or None,
+        "attempts": f"{job.attempts} of {job.max_attempts}" if job.max_attempts else None,
+        "tags": ", ".join(job.tags),
+        "channel": job.channel,
+        "webhook": job.webhook_url,
+        "created": local(job.created_at),
+        "due": local(job.run_at) if job.status == "PENDING" else None,
+        "started": local(job.started_at),
+        "finished": local(job.finished_at),
+        "payload": None if job.payload is None else codec.dumps(job.payload, indent=2),
+        "result": None if job.result is None else codec.dumps(job.result, indent=2),
+        "error": job.error,
+    }
+    for name, value in facts.items():
+        if value not in (None, ""):
+            say(f"{name:<10}{value}")
+
+
+def say_logs(lines: Sequence[LogLine]) -> None:
+    """A job's log, a line each: time, level, message."""
+    for line in lines:
+        say(f"{local(line.created_at)}  {line.level:<7}  {line.message}")
+
+
+def say_keys(keys: Sequence[ApiKey]) -> None:
+    """API keys: a table on a terminal, else one line a key with tabs between the columns."""
+    screen = console()
+    rows = [
+        (key.id, key.name or "", local(key.created_at), local(key.last_used_at)) for key in keys
+    ]
+    if not screen.is_terminal:
+        for row in rows:
+            say("\t".join(row))
+        return
+    table = Table("ID", "NAME", "CREATED", "LAST USED", box=None)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    screen.print(table if rows else "No API keys.")
+
+
+def say_tenants(tenants: Sequence[Tenant]) -> None:
+    """Tenants: a table on a terminal, else one line a tenant with tabs between the columns."""
+    screen = console()
+    rows = [
+        (
+            tenant.id,
+            tenant.name or "",
+            str(tenant.weight),
+            *(
+                "" if limit is None else str(limit)
+                for limit in (
+                    tenant.rate_limit,
+                    tenant.key_rate_limit,
+                    tenant.max_running,
+                    tenant.max_waiting,
+                )
+            ),
+        )
+        for tenant in tenants
+    ]
+    if not screen.is_terminal:
+        for row in rows:
+            say("\t".join(cell.replace("\t", " ") for cell in row))
+        return
+    table = Table("ID", "NAME", "WEIGHT", "PER USER", "PER KEY", "RUNNING", "WAITING", box=None)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    screen.print(table if rows else "No tenants.")
+
+
+def say_tenant(tenant: Tenant) -> None:
+    """One tenant: a line for each thing that is set."""
+    facts = {
+        "id": tenant.id,
+        "name": tenant.name,
+        "weight": tenant.weight,
+        "per user": tenant.rate_limit,
+        "per key": tenant.key_rate_limit,
+        "running": tenant.max_running,
+        "waiting": tenant.max_waiting,
+    }
+    for name, value in facts.items():
+        if value is not None:
+            say(f"{name:<10}{value}")
+
+
+def local(moment: datetime | None) -> str:
+    """A moment in the reader's own time zone; empty when there is none."""
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    cells = (
+        job.id,
+        job.type or "",
+        job.status or "",
+        _progress(job),
+        job.queue or "",
+        str(job.attempts) if job.max_attempts is None else f"{job.attempts}/{job.max_attempts}",
+        local(job.created_at),
+    )
+    return tuple(printable(cell) for cell in cells)
+
+
+def _progress(job: Job) -> str:
+    if job.progress is None:
+        return ""
+    percent = "" if job.progress.percent is None else f"{job.progress.percent:g}%"
+    return " ".join(part for part in (percent, job.progress.note) if part)

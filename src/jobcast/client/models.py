@@ -1,0 +1,213 @@
+"""What the server answers, typed.
+
+Attributes are snake_case and times are aware datetimes. Keys that this version does not know are
+ignored; the document as it came stands in `raw`.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from jobcast.client.errors import ServerError
+
+ENDED: Final = frozenset({"DONE", "FAILED", "CANCELLED"})
+TERMINAL: Final = frozenset({"job:done", "job:failed", "job:cancelled"})
+
+Document = dict[str, Any]
+
+
+class _Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    raw: Document = msgspec.field(default_factory=dict)
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How far a job is: `percent` 0-100, and a short note."""
+
+    percent: float | None = None
+    note: str | None = None
+
+
+class Job(_Model, frozen=True, kw_only=True, rename="camel"):
+    """One job. Lists come without `payload` and `result`, and short answers with less still."""
+
+    id: str
+    tenant_id: str | None = None
+    user_id: str | None = None
+    queue: str | None = None
+    type: str | None = None
+    status: str | None = None
+    payload: Any = None
+    result: Any = None
+    error: str | None = None
+    progress: Progress | None = None
+    priority: int = 0
+    attempts: int = 0
+    max_attempts: int | None = None
+    tags: list[str] = []
+    channel: str | None = None
+    webhook_url: str | None = None
+    seq: int = 0
+    run_at: datetime | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is DONE, FAILED or CANCELLED."""
+        return self.status in ENDED
+
+
+class Event(_Model, frozen=True, kw_only=True, rename="camel"):
+    """One step of a job, or a `gap`: events `gap_from` to `gap_to` cannot be replayed.
+
+    Which of the fields after `at` are set depends on `type`; `data` is a piece of streamed output.
+    """
+
+    type: str
+    job_id: str | None = None
+    tenant_id: str | None = None
+    job_type: str | None = None
+    status: str | None = None
+    seq: int = 0
+    attempt: int = 0
+    at: datetime | None = None
+    percent: float | None = None
+    note: str | None = None
+    message: str | None = None
+    level: str | None = None
+    data: Any = None
+    error: str | None = None
+    retry_at: datetime | None = None
+    result: Any = None
+    gap_from: int | None = msgspec.field(default=None, name="from")
+    gap_to: int | None = msgspec.field(default=None, name="to")
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job ended with this event."""
+        return self.type in TERMINAL
+
+
+class LogLine(_Model, frozen=True, kw_only=True, rename="camel"):
+    """One line of a job's log."""
+
+    id: str | None = None
+    job_id: str | None = None
+    message: str = ""
+    created_at: datetime | None = None
+    seq: int = 0
+    level: str = "info"
+    attempt: int = 0
+
+
+class OutputPiece(_Model, frozen=True, kw_only=True, rename="camel"):
+    """One piece of a job's streamed output."""
+
+    seq: int = 0
+    attempt: int = 0
+    data: Any = None
+    at: datetime | None = None
+
+
+class File(_Model, frozen=True, kw_only=True, rename="camel"):
+    """A file that a job saved; `size` in bytes."""
+
+    name: str
+    content_type: str | None = None
+    size: int | None = None
+    url: str | None = None
+    created_at: datetime | None = None
+
+
+class ApiKey(_Model, frozen=True, kw_only=True, rename="camel"):
+    """An API key; `key` itself is there only in the answer that creates it."""
+
+    id: str
+    name: str | None = None
+    key: str | None = None
+    scopes: list[str] = []
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class Tenant(_Model, frozen=True, kw_only=True, rename="camel"):
+    """A tenant. A limit of None is the usual one, a `max_running` of None no cap."""
+
+    id: str
+    name: str | None = None
+    weight: int = 1
+    rate_limit: int | None = None
+    key_rate_limit: int | None = None
+    max_running: int | None = None
+    max_waiting: int | None = None
+    created_at: datetime | None = None
+
+
+class Invite(_Model, frozen=True, kw_only=True, rename="camel"):
+    """A way into a tenant for one person; `invite` and `url` are there only when it is made."""
+
+    id: str
+    tenant_id: str | None = None
+    email: str | None = None
+    owner: bool = False
+    invite: str | None = None
+    url: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Tokens(_Model, frozen=True, kw_only=True, rename="camel"):
+    """What a login gives."""
+
+    access_token: str
+    refresh_token: str
+
+
+class Page(_Model, frozen=True, kw_only=True, rename="camel"):
+    """One page of a list of jobs, in the server's order. `raw` holds `data` and `meta`.
+
+    `total` is a lower bound unless `total_is_exact`; `cursor` asks for the page after this one.
+    """
+
+    items: list[Job]
+    total: int = 0
+    page: int = 1
+    limit: int = 10
+    total_pages: int = 0
+    has_next_page: bool = False
+    has_prev_page: bool = False
+    total_is_exact: bool = True
+    cursor: str | None = None
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+M = TypeVar("M", bound=_Model)
+
+
+def model(kind: type[M], document: Any, *, raw: Document | None = None) -> M:
+    """`document` as a `kind` that keeps it, or `raw`. Raises ServerError for another shape."""
+    if not isinstance(document, dict):
+        raise ServerError(f"The server's answer is not a {kind.__name__}.", code="BAD_ANSWER")
+    try:
+        return msgspec.convert({**document, "raw": document if raw is None else raw}, kind)
+    except msgspec.ValidationError as problem:
+        raise ServerError(
+            f"The server's answer is not a {kind.__name__} that this client knows: {problem}.",
+            code="BAD_ANSWER",
+        ) from None
+
+
+def models(kind: type[M], documents: Any) -> list[M]:
+    """Each of `documents`, in order, as a `kind`."""
+    if not isinstance(documents, list):
+        raise ServerError(f"The server's answer is no list of {kind.__name__}.", code="BAD_ANSWER")
+    return [model(kind, document) for document in documents]

@@ -1,0 +1,81 @@
+"""A Jobcast inside a user's own process, and as an ASGI app inside another."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp
+
+from jobcast.app import App
+from jobcast.compose.house import build_deliverer, build_gateway, build_worker, lay_ground
+from jobcast.compose.serving import drain
+from jobcast.domain.access import Kind, Principal
+from jobcast.domain.job import Job
+from jobcast.gateway.http.app import build_app
+from jobcast.gateway.root import Root
+from jobcast.gateway.state import Gateway
+from jobcast.gateway.ws.asgi import AsgiSockets
+from jobcast.gateway.ws.registry import Connections
+from jobcast.services.job_input import parse_job
+from jobcast.services.local_key import TENANT
+from jobcast.settings import Settings, load_settings, startable
+from jobcast.worker.worker import Worker
+
+
+class Running:
+    """A Jobcast that runs inside this process."""
+
+    def __init__(self, gateway: Gateway, worker: Worker, connections: Connections) -> None:
+        self.gateway = gateway
+        self.worker = worker
+        self.connections = connections
+        self.http: ASGIApp = build_app(gateway)
+        self.sockets: ASGIApp = AsgiSockets(gateway, connections)
+
+    async def submit(
+        self, type: str, payload: Any = None, *, tenant: str = TENANT, **options: Any
+    ) -> Job:
+        """Submits a job; options as in POST /jobs, in camelCase. Durable when this returns."""
+        body = msgspec.json.encode({**options, "type": type, "payload": payload or {}})
+        principal = Principal(kind=Kind.SERVICE, tenant_id=tenant)
+        return (await self.gateway.jobs.submit(principal, parse_job(body))).job
+
+    async def job(self, job_id: str) -> Job:
+        """A job as it stands; raises NotFound."""
+        return await self.gateway.jobs.get(Principal(kind=Kind.SERVICE, tenant_id=TENANT), job_id)
+
+
+@asynccontextmanager
+async def running(app: App, settings: Settings | None = None) -> AsyncIterator[Running]:
+    """Everything in this process and loop: gateway services, worker, upkeep, webhooks."""
+    settings = startable(settings or load_settings())
+    base = settings.public_url or ""
+    async with AsyncExitStack() as stack:
+        house = await whole_house(app, settings, stack, base=lambda: base)
+        app.current = house
+        stack.callback(setattr, app, "current", None)
+        yield house
+
+
+def asgi(app: App, settings: Settings | None = None) -> ASGIApp:
+    """HTTP and WebSocket of an app that runs, or that this ASGI app's lifespan runs."""
+
+    def current() -> tuple[ASGIApp, ASGIApp] | None:
+        house = app.current
+        return None if house is None else (house.http, house.sockets)
+
+    return Root(current, lambda: running(app, settings))
+
+
+async def whole_house(
+    app: App, settings: Settings, stack: AsyncExitStack, *, base: Callable[[], str]
+) -> Running:
+    """Gateway, worker and all that keeps them, in this process; links begin with `base`."""
+    ground = await lay_ground(settings, stack)
+    notify = await build_deliverer(ground, stack)
+    gateway, connections = await build_gateway(ground, stack, notify=notify)
+    worker = await build_worker(app, ground, stack, queues=None, link=lambda path: base() + path)
+    stack.callback(drain, gateway, connections)
+    gateway.readiness.ready()
+    return Running(gateway, worker, connections)

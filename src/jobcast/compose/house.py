@@ -1,0 +1,253 @@
+"""The parts of a Jobcast, put together: what a gateway needs, what a worker needs.
+
+The order of the lines is the order of the start; reversed, it is the shutdown.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from jobcast.app import App
+from jobcast.bus.base import TYPES, WEBHOOKS, Bus, Message
+from jobcast.compose.drivers import Drivers, open_drivers
+from jobcast.gateway.channel_metrics import ChannelMetrics
+from jobcast.gateway.hub import REPAIR_EVERY, Hub
+from jobcast.gateway.readiness import Phase
+from jobcast.gateway.rooms import RENEW_EVERY, SETTLE_EVERY, Rooms
+from jobcast.gateway.state import Gateway
+from jobcast.gateway.ws.registry import TICK_EVERY, Connections
+from jobcast.gateway.ws.revoked import LOOK_EVERY, Revoked
+from jobcast.runtime.clock import Clock, SystemClock
+from jobcast.runtime.loops import Ticker
+from jobcast.safe_http import reach_of
+from jobcast.services.accounts import Accounts
+from jobcast.services.announcing import Announcer
+from jobcast.services.channels import Channels
+from jobcast.services.deliverer import Deliverer
+from jobcast.services.job_cache import JobCache
+from jobcast.services.job_types import JobTypes
+from jobcast.services.jobs import Jobs
+from jobcast.services.limits import Limiter
+from jobcast.services.overview import Overview
+from jobcast.services.posting import Poster
+from jobcast.services.queues import Queues
+from jobcast.services.scheduler import Scheduler
+from jobcast.services.schedules import Schedules
+from jobcast.services.webhooks import Webhooks
+from jobcast.settings import Settings
+from jobcast.store import messages
+from jobcast.store.base import Store
+from jobcast.worker.attempt import Tools
+from jobcast.worker.desk import Desk
+from jobcast.worker.isolation import Isolation
+from jobcast.worker.journal import Appender
+from jobcast.worker.threads import Threads
+from jobcast.worker.upkeep import (
+    ANSWER_EVERY,
+    DUE_EVERY,
+    PRUNE_EVERY,
+    RESCUE_EVERY,
+    SCHEDULE_EVERY,
+    Upkeep,
+)
+from jobcast.worker.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What gateways and workers both stand on."""
+
+    settings: Settings
+    clock: Clock
+    drivers: Drivers
+    announcer: Announcer
+    types: JobTypes
+    jobs: Jobs
+
+    @property
+    def store(self) -> Store:
+        return self.drivers.store
+
+    @property
+    def bus(self) -> Bus:
+        return self.drivers.bus
+
+
+async def lay_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
+    """Opens the drivers and what every role needs."""
+    clock = SystemClock()
+    drivers = await open_drivers(settings, stack, clock=clock)
+    announcer = Announcer(drivers.bus)
+    stack.push_async_callback(announcer.drained)
+    types = JobTypes(drivers.store, clock)
+    cache = JobCache(drivers.bus)
+    jobs = Jobs(drivers.store, announcer, types, settings, clock, cache)
+    stack.push_async_callback(jobs.drained)
+    await _listen(drivers.bus, TYPES, types.forget)
+    return Ground(settings, clock, drivers, announcer, types, jobs)
+
+
+async def build_deliverer(ground: Ground, stack: AsyncExitStack) -> Callable[[], None]:
+    """Delivers webhooks here; what wakes it."""
+    poster = await stack.enter_async_context(Poster(reach=reach_of(ground.settings)))
+    deliverer = await stack.enter_async_context(
+        Deliverer(
+            ground.store,
+            poster,
+            clock=ground.clock,
+            secrets=ground.settings.webhook_secrets,
+            schedule=ground.settings.webhook_schedule,
+            max_bytes=ground.settings.max_webhook_bytes,
+            disable_after=ground.settings.webhook_disable_after,
+        )
+    )
+    await _listen(ground.bus, WEBHOOKS, deliverer.notify)
+    return deliverer.notify
+
+
+def wake_deliverers(ground: Ground) -> Callable[[], None]:
+    """What wakes those who deliver webhooks elsewhere; they look by themselves, too."""
+    under_way: set[asyncio.Task[None]] = set()
+
+    def wake() -> None:
+        task = asyncio.get_running_loop().create_task(ground.bus.publish([Message(WEBHOOKS)]))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    return wake
+
+
+async def build_gateway(
+    ground: Ground, stack: AsyncExitStack, *, notify: Callable[[], None]
+) -> tuple[Gateway, Connections]:
+    """What HTTP and sockets are served from; `notify` says that a webhook is due."""
+    store, settings, clock = ground.store, ground.settings, ground.clock
+    limiter = Limiter(ground.drivers.limits, settings=settings, clock=clock)
+    accounts = Accounts(store, settings, clock, limiter=limiter)
+    stack.push_async_callback(accounts.close)
+    hub = Hub(store, ground.bus)
+    stack.push_async_callback(hub.close)
+    rooms = Rooms(ground.bus, clock)
+    stack.push_async_callback(rooms.close)
+    gateway = Gateway(
+        settings=settings,
+        clock=clock,
+        accounts=accounts,
+        limiter=limiter,
+        jobs=ground.jobs,
+        types=ground.types,
+        overview=Overview(store, clock),
+        webhooks=Webhooks(store, visible=ground.jobs.get, clock=clock, notify=notify),
+        hub=hub,
+        channels=Channels(ground.bus, ground.jobs, ground.types, limiter, settings, clock),
+        rooms=rooms,
+        queues=Queues(store, ground.bus),
+        schedules=Schedules(store, ground.types, settings, clock),
+    )
+    connections = Connections(gateway)
+    gateway.readiness.call_on_drain(rooms.hold)
+    gateway.metrics.registry.register(
+        ChannelMetrics(hub=hub, rooms=rooms, channels=gateway.channels, bus=ground.bus)
+    )
+    revoked = Revoked(gateway, connections, ground.bus)
+    stack.push_async_callback(revoked.close)
+    _measure(gateway)
+
+    async def watch_bus() -> None:
+        gateway.readiness.degraded = {ground.bus.degraded} if ground.bus.degraded else set()
+
+    await _tick(
+        stack,
+        {
+            "repair": (hub.repair, REPAIR_EVERY),
+            "rooms": (rooms.renew, RENEW_EVERY),
+            "presence": (rooms.settle, SETTLE_EVERY),
+            "connections": (connections.tick, TICK_EVERY),
+            "revoked": (revoked.tick, LOOK_EVERY),
+            "bus": (watch_bus, 1.0),
+        },
+    )
+    return gateway, connections
+
+
+def _measure(gateway: Gateway) -> None:
+    """What is read when Prometheus asks."""
+    hub, readiness = gateway.hub, gateway.readiness
+    measure = gateway.metrics.measure
+    measure("jobcast_ws_subscriptions", "Live subscriptions.", lambda: hub.watches)
+    measure("jobcast_ws_topics", "Topics followed on the bus.", lambda: hub.topics)
+    measure(
+        "jobcast_ws_repaired",
+        "Events that the bus had dropped and the store brought, since the start.",
+        lambda: hub.repaired,
+    )
+    measure(
+        "jobcast_draining",
+        "1 while the gateway shuts down.",
+        lambda: readiness.phase is Phase.DRAINING,
+    )
+
+
+async def build_worker(
+    app: App,
+    ground: Ground,
+    stack: AsyncExitStack,
+    *,
+    queues: Sequence[str] | Mapping[str, int] | None,
+    link: Callable[[str], str],
+) -> Worker:
+    """What runs jobs, and keeps the queue whole; it drains first of all at the end."""
+    store, bus, settings, clock = ground.store, ground.bus, ground.settings, ground.clock
+    isolation = await stack.enter_async_context(Isolation(settings))
+    threads = Threads()
+    stack.callback(threads.close)
+    tools = Tools(
+        desk=Desk(store, bus, ground.jobs, settings, clock, link),
+        appender=Appender(store, ground.announcer),
+        isolation=isolation,
+        threads=threads,
+        settings=settings,
+        clock=clock,
+    )
+    upkeep = Upkeep(store, bus, ground.announcer, settings, clock)
+    scheduler = Scheduler(store, ground.jobs, clock)
+    await Schedules(store, ground.types, settings, clock).declare(app.schedules, by=app.name)
+    await store.write(partial(messages.retire, app=app.name, kept=list(app.handlers.types)))
+    await _tick(
+        stack,
+        {
+            "rescue": (upkeep.rescue, RESCUE_EVERY),
+            "due": (upkeep.make_due, DUE_EVERY),
+            "prune": (upkeep.prune, PRUNE_EVERY),
+            "answer": (upkeep.answer, ANSWER_EVERY),
+            "schedule": (scheduler.tick, SCHEDULE_EVERY),
+        },
+    )
+    return await stack.enter_async_context(
+        Worker(
+            app.handlers,
+            store,
+            bus,
+            ground.announcer,
+            tools,
+            queues=queues,
+            concurrency=settings.concurrency,
+        )
+    )
+
+
+async def _tick(
+    stack: AsyncExitStack, ticks: Mapping[str, tuple[Callable[..., object], float]]
+) -> None:
+    for name, (tick, every) in ticks.items():
+        await stack.enter_async_context(Ticker(name, tick, every=every))  # type: ignore[arg-type]
+
+
+async def _listen(bus: Bus, topic: str, call: Callable[[], None]) -> None:
+    await bus.subscriber(partial(_told, call)).add([topic])
+
+
+def _told(call: Callable[[], None], messages: Sequence[Message]) -> None:
+    call()
