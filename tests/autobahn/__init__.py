@@ -1,0 +1,1 @@
+"""Autobahn's test suite against the socket class: `make autobahn`, or the test beside this."""
