@@ -12,6 +12,10 @@ from pathlib import Path
 from tests.chaos.test_chaos import judge
 from tests.chaos.trial import Trial, town
 
+RESCUED_WITHIN = 15.0
+"""Seconds from a crash, or from the end of a pause of the database, to the next run: a lease of
+ten, two to look, and what a busy machine adds."""
+
 
 def main() -> None:
     """Runs one trial; exits with 1 and the table when anything is wrong."""
@@ -36,6 +40,8 @@ def main() -> None:
         judge(report)
     except AssertionError as wrong:
         sys.exit(f"{wrong}\nLogs: {folder}")
+    if report.longest_rescue > RESCUED_WITHIN:
+        sys.exit(f"A rescue took more than {RESCUED_WITHIN:g} s.\nLogs: {folder}")
 
 
 if __name__ == "__main__":

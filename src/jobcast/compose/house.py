@@ -65,6 +65,7 @@ class Ground:
     announcer: Announcer
     types: JobTypes
     jobs: Jobs
+    upkeep: Upkeep
 
     @property
     def store(self) -> Store:
@@ -76,7 +77,11 @@ class Ground:
 
 
 async def lay_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
-    """Opens the drivers and what every role needs."""
+    """Opens the drivers and what every role needs.
+
+    Every role looks for dead workers: when the last worker dies, gateways still see it, and a
+    database that nobody looked at for long is one that was away.
+    """
     clock = SystemClock()
     drivers = await open_drivers(settings, stack, clock=clock)
     announcer = Announcer(drivers.bus)
@@ -86,7 +91,9 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     jobs = Jobs(drivers.store, announcer, types, settings, clock, cache)
     stack.push_async_callback(jobs.drained)
     await _listen(drivers.bus, TYPES, types.forget)
-    return Ground(settings, clock, drivers, announcer, types, jobs)
+    upkeep = Upkeep(drivers.store, drivers.bus, announcer, settings, clock)
+    await _tick(stack, {"rescue": (upkeep.rescue, RESCUE_EVERY)})
+    return Ground(settings, clock, drivers, announcer, types, jobs, upkeep)
 
 
 async def build_deliverer(ground: Ground, stack: AsyncExitStack) -> Callable[[], None]:
@@ -211,14 +218,13 @@ async def build_worker(
         settings=settings,
         clock=clock,
     )
-    upkeep = Upkeep(store, bus, ground.announcer, settings, clock)
+    upkeep = ground.upkeep
     scheduler = Scheduler(store, ground.jobs, clock)
     await Schedules(store, ground.types, settings, clock).declare(app.schedules, by=app.name)
     await store.write(partial(messages.retire, app=app.name, kept=list(app.handlers.types)))
     await _tick(
         stack,
         {
-            "rescue": (upkeep.rescue, RESCUE_EVERY),
             "due": (upkeep.make_due, DUE_EVERY),
             "prune": (upkeep.prune, PRUNE_EVERY),
             "answer": (upkeep.answer, ANSWER_EVERY),

@@ -1,4 +1,4 @@
-"""What keeps the queue whole, in whichever worker is there: what is due, dead, unsent or old."""
+"""What keeps the queue whole, in whichever process is there: what is due, dead, unsent or old."""
 
 from functools import partial
 from typing import Final
