@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jobcast.domain.errors import JobcastError
 from jobcast.gateway.http import (
     auth,
     channels,
@@ -32,6 +29,7 @@ from jobcast.gateway.http import (
     webhook_endpoints,
     webhooks,
 )
+from jobcast.gateway.http.envelope import answer, encode
 from jobcast.gateway.http.faults import Faults
 from jobcast.gateway.http.frame import Frame
 from jobcast.gateway.http.operation import PlainRoute
@@ -85,38 +83,33 @@ _EXPOSED: Final = (
 )
 
 
-class HttpApp(FastAPI):
-    """FastAPI, with the plain routes in its OpenAPI document too."""
+class HttpApp:
+    """The routes with what stands around them, as one ASGI app."""
 
-    _document: dict[str, Any] | None = None
+    def __init__(self, gateway: Gateway, routes: Sequence[BaseRoute]) -> None:
+        self.router = Router([*routes, *_docs(self)], redirect_slashes=False)
+        self._title = gateway.settings.app_name
+        self._document: dict[str, Any] | None = None
+        framed = Frame(self.router, gateway, Faults(gateway))
+        # It stands outermost: answers of the frame get their CORS headers as well.
+        self._app = _allow_origins(framed, gateway)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._app(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        """The document; made once, when everything is in place."""
+        """The OpenAPI document; made once, when everything is in place."""
         if self._document is None:
-            self._document = openapi.merge(super().openapi(), self.router.routes)
+            self._document = openapi.describe(
+                self.router.routes, title=self._title, version=_version()
+            )
         return self._document
 
 
 def build_app(gateway: Gateway, *, resources: Sequence[Resource] = RESOURCES) -> HttpApp:
     """The application over these services; `compose` adds sockets and starts the loops."""
-    app = HttpApp(
-        title=gateway.settings.app_name,
-        version=_version(),
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    faults = Faults(gateway)
-    app.add_exception_handler(JobcastError, faults.known)
-    app.add_exception_handler(HTTPException, faults.http)
-    app.add_exception_handler(RequestValidationError, faults.validation)
-    for resource in resources:
-        app.router.routes.extend(resource(gateway))
-    app.router.routes.append(_docs(app))
-    # The last one added stands outermost: answers of the frame get their CORS headers as well.
-    app.add_middleware(Frame, gateway=gateway)
-    _allow_origins(app, gateway)
-    return app
+    return HttpApp(gateway, [route for resource in resources for route in resource(gateway)])
 
 
 def _version() -> str:
@@ -126,23 +119,29 @@ def _version() -> str:
         return "0.0.0"  # run from a source tree that was never installed
 
 
-def _docs(app: HttpApp) -> BaseRoute:
+def _docs(app: HttpApp) -> list[BaseRoute]:
     headers = {
         "Content-Security-Policy": docs.CONTENT_SECURITY_POLICY,
         "Cache-Control": "no-cache",
     }
 
+    async def machine(request: Request) -> Response:
+        return answer(encode(app.openapi()))
+
     async def page(request: Request) -> Response:
         return HTMLResponse(docs.render(app.openapi()), headers=headers)
 
-    return PlainRoute("/docs", page, methods=["GET"], include_in_schema=False)
+    return [
+        PlainRoute("/openapi.json", machine, methods=["GET"], include_in_schema=False),
+        PlainRoute("/docs", page, methods=["GET"], include_in_schema=False),
+    ]
 
 
-def _allow_origins(app: HttpApp, gateway: Gateway) -> None:
+def _allow_origins(app: ASGIApp, gateway: Gateway) -> ASGIApp:
     origins = gateway.settings.allowed_origins
     loopback = not origins and gateway.settings.env != "production"
-    app.add_middleware(
-        CORSMiddleware,
+    return CORSMiddleware(
+        app,
         allow_origins=list(origins),
         allow_origin_regex=LOOPBACK_ORIGIN if loopback else None,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +19,6 @@ _SUBMITTER: Final = "jobcast.submitter"
 _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("NOT_FOUND", "Not found"),
     405: ("METHOD_NOT_ALLOWED", "Method not allowed"),
-    413: ("PAYLOAD_TOO_LARGE", "The body is too large."),
 }
 
 
@@ -30,14 +28,15 @@ def note_submitter(request: Request, principal: Principal) -> None:
 
 
 class Faults:
-    """The handlers of errors."""
+    """Answers to what a request is refused for."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def known(self, request: Request, error: Exception) -> Response:
-        """A JobcastError says itself what to answer."""
-        assert isinstance(error, JobcastError)
+    async def answer(self, request: Request, error: JobcastError | HTTPException) -> Response:
+        """A JobcastError says itself what to answer; the router knows no route or method."""
+        if isinstance(error, HTTPException):
+            return _unrouted(request, error)
         principal: Principal | None = request.scope.get(_SUBMITTER)
         if isinstance(error, TooManySubmissions):
             return failure(error, headers=error.quota.headers())
@@ -46,23 +45,13 @@ class Faults:
             return failure(error, headers=quota.headers())
         return failure(error)
 
-    async def http(self, request: Request, error: Exception) -> Response:
-        """What the framework refuses: an unknown route, a wrong method."""
-        assert isinstance(error, HTTPException)
-        code, message = _TEXTS.get(error.status_code, ("INVALID_REQUEST", error.detail))
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
-            headers["Allow"] = ", ".join(_methods(request))
-        return refusal(error.status_code, message, code=code, headers=headers)
 
-    async def validation(self, request: Request, error: Exception) -> Response:
-        """Input that FastAPI's own checks refuse."""
-        assert isinstance(error, RequestValidationError)
-        fields: dict[str, list[str]] = {}
-        for fault in error.errors():
-            place = [str(part) for part in fault["loc"][1:]]
-            fields.setdefault(".".join(place) or "body", []).append(str(fault["msg"]))
-        return refusal(400, "Validation error", code="VALIDATION_ERROR", errors=fields)
+def _unrouted(request: Request, error: HTTPException) -> Response:
+    code, message = _TEXTS.get(error.status_code, ("INVALID_REQUEST", error.detail))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return refusal(error.status_code, message, code=code, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:

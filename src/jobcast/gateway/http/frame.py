@@ -1,14 +1,17 @@
-"""What stands around every request: its id, safe headers, its metrics, and the last net."""
+"""What stands around every request: its id, safe headers, its metrics, errors as answers."""
 
 import re
 import traceback
 from typing import Final
 
 import structlog
-from starlette.requests import ClientDisconnect
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobcast.domain.errors import JobcastError
 from jobcast.gateway.http.envelope import refusal
+from jobcast.gateway.http.faults import Faults
 from jobcast.gateway.http.paging import MOST
 from jobcast.gateway.state import Gateway
 from jobcast.runtime.ids import new_id
@@ -38,11 +41,12 @@ _UNLESS_SET: Final = (
 
 
 class Frame:
-    """ASGI middleware. It answers 500 for what nothing else caught, and shows nothing of it."""
+    """ASGI middleware. It answers 500 for what is nobody's refusal, and shows nothing of it."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+    def __init__(self, app: ASGIApp, gateway: Gateway, faults: Faults) -> None:
         self._app = app
         self._gateway = gateway
+        self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +74,13 @@ class Frame:
             await send(message)
 
         try:
-            await self._app(scope, receive, framed)
+            try:
+                await self._app(scope, receive, framed)
+            except (JobcastError, HTTPException) as refused:
+                if status:
+                    raise
+                answer = await self._faults.answer(Request(scope), refused)
+                await answer(scope, receive, framed)
         except ClientDisconnect:
             # The client hung up while it was sending: nobody is left to be answered.
             status = status or 499

@@ -54,11 +54,23 @@ class Operation:
 
 
 class PlainRoute(Route):
-    """A Starlette route that says in the scope which one it is, as FastAPI's own do."""
+    """A Starlette route without its own net under the endpoint: the frame has one around all."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = self
-        await super().handle(scope, receive, send)
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        methods: Sequence[str],
+        include_in_schema: bool = True,
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods, include_in_schema=include_in_schema)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        self.app = app
 
 
 class DocumentedRoute(PlainRoute):

@@ -2,8 +2,6 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import structlog
-from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -23,12 +21,8 @@ REGISTER, ME = "/api/auth/register", "/api/auth/me"
 JSON = {"content_type": "application/json"}
 
 
-class Form(BaseModel):
-    count: int
-
-
 def other_routes(gateway: Gateway) -> Sequence[BaseRoute]:
-    """What another resource might have: a fault, a stream that breaks, a submission, a form."""
+    """What another resource might have: a fault, a stream that breaks, a submission."""
 
     async def fault(request: Request) -> Response:
         raise RuntimeError("the secret is hunter2")
@@ -51,18 +45,11 @@ def other_routes(gateway: Gateway) -> Sequence[BaseRoute]:
         principal = await principal_of(gateway, request, query=True)
         return success("Watched", principal.job_id)
 
-    form = APIRouter()
-
-    @form.post("/form")
-    async def send_form(body: Form) -> dict[str, int]:
-        return {"count": body.count}
-
     return [
         Route("/fault", fault),
         Route("/broken", broken_stream),
         Route("/submit", submit, methods=["POST"]),
         Route("/watch", watch),
-        *form.routes,
     ]
 
 
@@ -192,15 +179,6 @@ async def test_an_answer_that_breaks_half_way_is_cut_and_logged(caller: Caller) 
 
     assert answer.content == b"first"
     assert [entry["event"] for entry in logs] == ["request failed"]
-
-
-async def test_what_fastapi_refuses_is_a_400_in_the_envelope(caller: Caller) -> None:
-    answer = await caller("POST", "/form", {"count": "many"})
-
-    assert answer.status_code == 400
-    assert answer.json()["message"] == "Validation error"
-    assert list(answer.json()["errors"]) == ["count"]
-    assert (await caller("POST", "/form", {"count": 2})).json() == {"count": 2}
 
 
 async def test_every_answer_has_safe_headers_and_an_id(caller: Caller) -> None:

@@ -19,7 +19,7 @@ from jobcast.domain.errors import JobcastError, Unauthorized
 from jobcast.domain.times import iso
 from jobcast.domain.webhook import Answer
 from jobcast.gateway.http.envelope import failure
-from jobcast.gateway.http.openapi import merge
+from jobcast.gateway.http.openapi import describe
 from jobcast.gateway.http.webhooks import routes
 from jobcast.gateway.state import Gateway
 from jobcast.runtime.clock import FakeClock
@@ -158,7 +158,7 @@ async def test_without_credentials_nothing_is_told(scene: Scene) -> None:
 
 
 def test_the_routes_stand_in_the_document(scene: Scene) -> None:
-    paths = merge({}, scene.routes)["paths"]
+    paths = describe(scene.routes, title="t", version="1")["paths"]
 
     data = paths["/api/jobs/{id}/webhook-logs"]["get"]["responses"]["200"]["content"]
     row = data["application/json"]["schema"]["properties"]["data"]["items"]
