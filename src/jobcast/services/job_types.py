@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import jsonschema_rs
@@ -12,6 +12,7 @@ import jsonschema_rs
 from jobcast.domain.errors import InvalidRequest, UnknownJobType
 from jobcast.runtime.clock import Clock
 from jobcast.services.message_jobs import handling
+from jobcast.services.payload_faults import by_field
 from jobcast.store.base import Store, TypeInfo
 from jobcast.store.overview import registered_types
 
@@ -21,6 +22,9 @@ STALE_AFTER: Final = 2.0
 
 MAX_DIGITS: Final = 400
 """Integers with more are larger than any that a schema can name."""
+
+LARGE: Final = 16_384
+"""Characters of a payload beyond which its first fault is told alone."""
 
 PLAIN = TypeInfo(
     type=ANY_TYPE,
@@ -53,17 +57,28 @@ def check_payload(info: TypeInfo, payload: str) -> None:
 
 
 def _check(validator: Any, payload: str) -> None:
-    fields: dict[str, list[str]] = {}
     document = json.loads(payload, parse_float=_float, parse_int=_int)
+    find = _first if len(payload) > LARGE else _all
     try:
-        faults = list(validator.iter_errors(document))
+        fields = by_field(find(validator, document))
     except UnicodeEncodeError:
-        faults = list(validator.iter_errors(_without_surrogates(document)))
-    for fault in faults:
-        path = ".".join(["payload", *map(str, fault.instance_path)])
-        fields.setdefault(path, []).append(fault.message)
+        fields = by_field(find(validator, _without_surrogates(document)))
     if fields:
         raise InvalidRequest("Validation error", fields=fields)
+
+
+def _all(validator: Any, document: Any) -> Iterable[Any]:
+    faults: Iterable[Any] = validator.iter_errors(document)
+    return faults
+
+
+def _first(validator: Any, document: Any) -> Iterable[Any]:
+    """The first fault alone: a large document may have more than there is time to tell."""
+    try:
+        validator.validate(document)
+    except jsonschema_rs.ValidationError as fault:
+        return [fault]
+    return []
 
 
 class JobTypes:

@@ -192,7 +192,7 @@ async def test_a_type_that_nobody_handles_is_refused(house: House) -> None:
 
 
 UNFIT: Final[list[tuple[Any, set[str]]]] = [
-    ({}, {"payload"}),
+    ({}, {"payload.name"}),
     ({"name": 3}, {"payload.name"}),
     ({"name": "a", "count": "b"}, {"payload.count"}),
     ({"name": 3, "sizes": [1, "x"]}, {"payload.name", "payload.sizes.1"}),
