@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -43,8 +44,10 @@ def snapshot(root: Path) -> Snapshot:
 
 
 class Supervisor:
-    """Runs `command` in a process group of its own, and again after every change.
+    """Runs a command in a process group of its own, and again after every change.
 
+    `command` gets the open file by which the child sees that this process is gone, however it went
+    (`jobcast.runtime.supervisor.supervised` takes it); None where files can't be passed on.
     The terminal's signals reach only this process, which passes them on one by one: the first
     drains the child, a second stops it hard. A child that ends by itself is started again at
     the next change.
@@ -52,7 +55,7 @@ class Supervisor:
 
     def __init__(
         self,
-        command: Sequence[str],
+        command: Callable[[int | None], Sequence[str]],
         *,
         look: Callable[[], Snapshot],
         say: Callable[[str], None],
@@ -65,6 +68,7 @@ class Supervisor:
         self._tick = tick
         self._drain = drain
         self._child: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
         self._stopping = threading.Event()
         self._draining = False
 
@@ -87,13 +91,20 @@ class Supervisor:
             return self._exit_code()
         finally:
             self._end_child()
+            if self._line is not None:
+                self._line.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        if os.name == "posix":
-            return subprocess.Popen(self._command, process_group=0)
-        return subprocess.Popen(self._command)
+        if os.name != "posix":
+            return subprocess.Popen(self._command(None))
+        if self._line is not None:
+            self._line.close()
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            number = theirs.fileno()
+            return subprocess.Popen(self._command(number), process_group=0, pass_fds=[number])
 
     def _await_change(self, seen: Snapshot) -> bool:
         """True when a file has changed, False when it is time to stop."""

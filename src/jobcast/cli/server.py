@@ -12,6 +12,7 @@ import typer
 
 from jobcast.cli import config, output
 from jobcast.cli.loading import load_app
+from jobcast.cli.many import Line, parent
 from jobcast.cli.options import DATA_DIR, AsJson
 from jobcast.cli.ports import cannot_listen, require_free
 from jobcast.cli.reload import Supervisor, snapshot
@@ -36,9 +37,11 @@ def dev(
     reload: Annotated[
         bool, typer.Option("--reload", help="Start again when a .py file changes.")
     ] = False,
+    supervised: Line = None,
     as_json: AsJson = False,
 ) -> None:
     """Run gateway, worker and dashboard in one process, on SQLite."""
+    parent(supervised)
     settings = settings_for(host=host, port=port, data_dir=data_dir)
     require_free(settings.host, settings.port)
     if reload:
@@ -122,11 +125,15 @@ def _dashboard(server: config.Server) -> str:
 
 
 def _supervise(target: str, settings: "Settings", *, as_json: bool) -> int:
-    command = [sys.executable, "-m", "jobcast.cli", "dev", target]
-    command += ["--host", settings.host, "--port", str(settings.port)]
-    command += ["--data-dir", str(settings.data_dir)]
+    words = [sys.executable, "-m", "jobcast.cli", "dev", target]
+    words += ["--host", settings.host, "--port", str(settings.port)]
+    words += ["--data-dir", str(settings.data_dir)]
     if as_json:
-        command.append("--json")
+        words.append("--json")
+
+    def command(line: int | None) -> list[str]:
+        return words if line is None else [*words, "--supervised", str(line)]
+
     here = Path.cwd()
     return Supervisor(
         command,

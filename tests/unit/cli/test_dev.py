@@ -201,8 +201,8 @@ def test_reload_hands_everything_on_to_a_child(
     commands: list[list[str]] = []
 
     class FakeSupervisor:
-        def __init__(self, command: list[str], **_: object) -> None:
-            commands.append(command)
+        def __init__(self, command: Callable[[int], list[str]], **_: object) -> None:
+            commands.append(command(7))
 
         def run(self) -> int:
             return 143
@@ -214,5 +214,6 @@ def test_reload_hands_everything_on_to_a_child(
         [
             *(sys.executable, "-m", "jobcast.cli", "dev", "shop:app"),
             *("--host", "127.0.0.1", "--port", "0", "--data-dir", "d", "--json"),
+            *("--supervised", "7"),
         ]
     ]

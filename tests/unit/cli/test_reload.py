@@ -11,6 +11,8 @@ from jobcast.cli.reload import snapshot
 
 CHILD = """
 import os, signal, sys
+from jobcast.runtime.supervisor import supervised
+supervised(int(sys.argv[1]))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print("up", os.getpid(), flush=True)
 {ending}
@@ -23,7 +25,7 @@ from pathlib import Path
 from jobcast.cli.reload import Supervisor, snapshot
 here = Path(sys.argv[1])
 sys.exit(Supervisor(
-    [sys.executable, str(here / "child.py")],
+    lambda line: [sys.executable, str(here / "child.py"), str(line)],
     look=lambda: snapshot(here),
     say=lambda line: print("said", line, flush=True),
     tick=0.02,
@@ -128,6 +130,12 @@ def test_a_signal_drains_the_child_and_takes_its_exit_code(
     pid = int(supervised.next_line().split()[1])
     assert supervised.stop(number) == 0
     assert not is_alive(pid)
+
+
+def test_a_child_ends_with_a_supervisor_that_was_killed(supervised: Supervised) -> None:
+    supervised.next_line()
+    supervised.stop(signal.SIGKILL)
+    assert supervised.next_line() == "", "the child held the other end of the pipe"
 
 
 def test_a_second_signal_reaches_the_child(supervised: Supervised) -> None:
