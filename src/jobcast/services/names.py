@@ -9,10 +9,12 @@ from jobcast.services.passwords import MAX_BYTES, MIN_LENGTH
 
 _LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL: Final = re.compile(
-    rf"(?=.{{3,254}}\Z)[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f]+"
-    rf"(?:\.[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f]+)*@{_LABEL}(?:\.{_LABEL})+"
+    rf"(?=.{{3,254}}\Z)[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f\ufffd]+"
+    rf"(?:\.[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f\ufffd]+)*@{_LABEL}(?:\.{_LABEL})+"
 )
 """What mail servers take without quoting; a domain has a dot. Whether it exists, mail must show."""
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 _LOCAL_PART: Final = 64
 """Characters before the @, by RFC 5321."""
@@ -26,7 +28,7 @@ def normal_email(text: str) -> str:
 
     It can be asked of any database: what no text column takes is replaced.
     """
-    plain = text.strip().replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    plain = _UNSTORABLE.sub("\ufffd", text.strip())
     return unicodedata.normalize("NFC", plain).lower()
 
 

@@ -53,6 +53,8 @@ async def test_a_user_who_logs_in_is_known_by_their_access_token(world: World) -
         "x" * 65 + "@example.com",
         "ada@" + "a" * 250 + ".com",
         "ada@ex\x00ample.com",
+        "a\x00da@example.com",
+        "a\ud800da@example.com",
     ],
 )
 async def test_what_is_no_email_address_is_refused(world: World, email: str) -> None:
