@@ -48,7 +48,7 @@ def _create(path: Path) -> None:
         "jwt_refresh_secrets": secrets.token_urlsafe(32),
         "webhook_secrets": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # mkstemp makes it with mode 0600, and a link never replaces what another process put there.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secrets-")
     draft = Path(name)

@@ -24,6 +24,11 @@ def test_they_are_strong_enough_for_production(tmp_path: Path) -> None:
     assert len(base64.b64decode(webhook.removeprefix("whsec_"), validate=True)) == 32
 
 
+def test_a_new_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with_local_secrets(load_settings(data_dir=tmp_path / "data"))
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
 def test_the_file_is_for_its_owner_alone_and_nothing_else_stays(tmp_path: Path) -> None:
     with_local_secrets(load_settings(data_dir=tmp_path))
     (file,) = tmp_path.iterdir()
