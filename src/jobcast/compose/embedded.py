@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import msgspec
 from starlette.types import ASGIApp
 
 from jobcast.app import App
@@ -12,6 +11,7 @@ from jobcast.compose.house import build_deliverer, build_gateway, build_worker, 
 from jobcast.compose.serving import drain
 from jobcast.domain.access import Kind, Principal
 from jobcast.domain.job import Job
+from jobcast.domain.json import dumps
 from jobcast.gateway.http.app import build_app
 from jobcast.gateway.root import Root
 from jobcast.gateway.state import Gateway
@@ -36,8 +36,12 @@ class Running:
     async def submit(
         self, type: str, payload: Any = None, *, tenant: str = TENANT, **options: Any
     ) -> Job:
-        """Submits a job; options as in POST /jobs, in camelCase. Durable when this returns."""
-        body = msgspec.json.encode({**options, "type": type, "payload": payload or {}})
+        """Submits a job; options as in POST /jobs, in camelCase. Durable when this returns.
+
+        `payload` is a dict, a dataclass or a pydantic model.
+        """
+        given = {} if payload is None else payload
+        body = dumps({**options, "type": type, "payload": given}).encode()
         principal = Principal(kind=Kind.SERVICE, tenant_id=tenant)
         return (await self.gateway.jobs.submit(principal, parse_job(body))).job
 
