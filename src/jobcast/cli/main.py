@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from jobcast.cli import accounts, jobs, schema, server, serving, tenants, verifying, working
 from jobcast.cli.errors import BUG, DONE, INTERRUPTED, CliError, explain
-from jobcast.cli.output import say_failure
+from jobcast.cli.output import say, say_failure
 from jobcast.client import JobcastError
 
 
@@ -81,6 +82,12 @@ def _bug(bug: Exception) -> CliError:
     )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        say(version("jobcast"))
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="jobcast",
     cls=Commands,
@@ -89,6 +96,18 @@ app = typer.Typer(
     help="Durable jobs whose every step is pushed live to whoever watches.",
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    """Takes what stands before the command."""
+
+
 server.register(app)
 serving.register(app)
 working.register(app)
