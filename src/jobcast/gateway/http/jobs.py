@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,6 +36,8 @@ from jobcast.wire.api import JobShape, array, page_meta, render_job, render_job_
 
 FIELDS_BYTES: Final = 65_536
 """What the fields beside the payload may take of a body."""
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 PAGED_LIMIT: Final = 10_000
 """Jobs that page numbers reach; beyond, a cursor goes on."""
@@ -86,7 +89,7 @@ class _Jobs:
 
     async def list_jobs(self, request: Request) -> Response:
         principal = await allowed(self._gateway, request, Scope.READ)
-        page, cursor = page_of(request), request.query_params.get("cursor")
+        page, cursor = page_of(request), _cursor(request)
         if cursor is None and page.page * page.limit > PAGED_LIMIT:
             sentence = f"Pages reach {PAGED_LIMIT} jobs. Go on with cursor=, the last meta.cursor"
             raise InvalidRequest("Validation error", fields={"page": [sentence]})
@@ -221,6 +224,14 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
             ),
         ),
     ]
+
+
+def _cursor(request: Request) -> str | None:
+    text = request.query_params.get("cursor")
+    if text is not None and not _ID.fullmatch(text):
+        sentence = "Must be the meta.cursor of the page before"
+        raise InvalidRequest("Validation error", fields={"cursor": [sentence]})
+    return text
 
 
 def _idempotency(request: Request, data: bytes) -> Idempotency | None:

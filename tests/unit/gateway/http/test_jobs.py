@@ -531,6 +531,8 @@ BAD_LISTS: Final = [
     ({"status": "OPEN"}, "status"),
     ({"status": "done"}, "status"),
     ({"sort": "priority"}, "sort"),
+    ({"cursor": "bogus"}, "cursor"),
+    ({"cursor": ""}, "cursor"),
 ]
 
 
