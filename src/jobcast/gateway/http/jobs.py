@@ -120,7 +120,11 @@ class _Jobs:
             await self._ended(job_id, seconds=wait)
             job = await self._jobs.look(principal, job_id)
         etag = etag_of(principal, job)
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+        headers = {
+            "ETag": etag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization, X-API-Key",
+        }
         known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
         if etag in known or f"W/{etag}" in known or "*" in known:
             return Response(status_code=304, headers=headers)

@@ -429,6 +429,7 @@ async def test_a_job_is_shown_with_an_etag_and_not_sent_twice(house: House) -> N
     assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", etag)
     assert changed.status_code == 200
     assert changed.headers["ETag"] != etag
+    assert {"Authorization", "X-API-Key"} <= set(shown.headers["Vary"].split(", "))
 
 
 async def test_a_watch_token_gets_another_etag_than_a_member(house: House) -> None:
