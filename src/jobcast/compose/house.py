@@ -24,6 +24,7 @@ from jobcast.runtime.loops import Ticker
 from jobcast.safe_http import reach_of
 from jobcast.services.accounts import Accounts
 from jobcast.services.announcing import Announcer
+from jobcast.services.bulk import Bulk
 from jobcast.services.channels import Channels
 from jobcast.services.deliverer import Deliverer
 from jobcast.services.job_cache import JobCache
@@ -40,9 +41,12 @@ from jobcast.settings import Settings
 from jobcast.store import messages
 from jobcast.store.base import Store
 from jobcast.worker.attempt import Tools
+from jobcast.worker.bulk import LOOK_EVERY as ERRANDS_EVERY
+from jobcast.worker.bulk import Errands, with_bulk
 from jobcast.worker.desk import Desk
 from jobcast.worker.isolation import Isolation
 from jobcast.worker.journal import Appender
+from jobcast.worker.pace import Pace
 from jobcast.worker.threads import Threads
 from jobcast.worker.upkeep import (
     ANSWER_EVERY,
@@ -66,6 +70,7 @@ class Ground:
     types: JobTypes
     jobs: Jobs
     upkeep: Upkeep
+    bulk: Bulk
 
     @property
     def store(self) -> Store:
@@ -93,7 +98,8 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     await _listen(drivers.bus, TYPES, types.forget)
     upkeep = Upkeep(drivers.store, drivers.bus, announcer, settings, clock)
     await _tick(stack, {"rescue": (upkeep.rescue, RESCUE_EVERY)})
-    return Ground(settings, clock, drivers, announcer, types, jobs, upkeep)
+    bulk = Bulk(drivers.store, announcer, jobs.changes, clock)
+    return Ground(settings, clock, drivers, announcer, types, jobs, upkeep, bulk)
 
 
 async def build_deliverer(ground: Ground, stack: AsyncExitStack) -> Callable[[], None]:
@@ -144,6 +150,7 @@ async def build_gateway(
         accounts=accounts,
         limiter=limiter,
         jobs=ground.jobs,
+        bulk=ground.bulk,
         types=ground.types,
         overview=Overview(store, clock),
         webhooks=Webhooks(store, visible=ground.jobs.get, clock=clock, notify=notify),
@@ -162,6 +169,9 @@ async def build_gateway(
     stack.push_async_callback(revoked.close)
     _measure(gateway)
 
+    errands = _errands(ground)
+    gateway.readiness.call_on_drain(errands.stop)
+
     async def watch_bus() -> None:
         gateway.readiness.degraded = {ground.bus.degraded} if ground.bus.degraded else set()
 
@@ -174,9 +184,25 @@ async def build_gateway(
             "connections": (connections.tick, TICK_EVERY),
             "revoked": (revoked.tick, LOOK_EVERY),
             "bus": (watch_bus, 1.0),
+            "bulk": (errands.tick, ERRANDS_EVERY),
         },
     )
+    stack.callback(errands.stop)  # or its loop would end with what it runs
     return gateway, connections
+
+
+def _errands(ground: Ground) -> Errands:
+    """What runs bulk operations here, none of which asks for a thread, a child or a link."""
+    tools = Tools(
+        desk=Desk(ground.store, ground.bus, ground.jobs, ground.settings, ground.clock, str),
+        appender=Appender(ground.store, ground.announcer),
+        isolation=Isolation(ground.settings),
+        threads=Threads(),
+        settings=ground.settings,
+        clock=ground.clock,
+        pace=Pace(drain_grace=0.2),
+    )
+    return Errands(ground.bulk, ground.store, ground.bus, ground.announcer, tools)
 
 
 def _measure(gateway: Gateway) -> None:
@@ -233,7 +259,7 @@ async def build_worker(
     )
     return await stack.enter_async_context(
         Worker(
-            app.handlers,
+            with_bulk(app.handlers, ground.bulk),
             store,
             bus,
             ground.announcer,

@@ -9,6 +9,7 @@ from jobcast.gateway.rooms import Rooms
 from jobcast.gateway.seats import Seats
 from jobcast.runtime.clock import Clock
 from jobcast.services.accounts import Accounts
+from jobcast.services.bulk import Bulk
 from jobcast.services.channels import Channels
 from jobcast.services.job_types import JobTypes
 from jobcast.services.jobs import Jobs
@@ -29,6 +30,7 @@ class Gateway:
     accounts: Accounts
     limiter: Limiter
     jobs: Jobs
+    bulk: Bulk
     types: JobTypes
     overview: Overview
     webhooks: Webhooks

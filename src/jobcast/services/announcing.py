@@ -1,7 +1,7 @@
 """Telling the bus what was committed: called after every commit, never before."""
 
 import asyncio
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 import structlog
@@ -58,9 +58,9 @@ class Announcer:
         """Announces events that change no status, run by run."""
         await self._announce(_News(list(runs)))
 
-    async def void(self, job: Job) -> None:
-        """Returns when no older state of the job is remembered: its user asks for it next."""
-        await self._bus.publish((), newest={job.id: job.seq})
+    async def void(self, newest: Mapping[str, int]) -> None:
+        """Returns when no job is remembered as it was before this seq: its user asks next."""
+        await self._bus.publish((), newest=newest)
 
     async def cancelling(self, job: Job) -> None:
         """Tells the session that runs the job to stop it."""

@@ -16,6 +16,7 @@ from jobcast.runtime.batcher import Batcher, Overloaded
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 from jobcast.services.announcing import Announcer
+from jobcast.services.changes import Changes
 from jobcast.services.job_cache import JobCache
 from jobcast.services.job_input import JobBody, make_job, payload_text
 from jobcast.services.job_types import JobTypes
@@ -24,7 +25,7 @@ from jobcast.services.waiting import Waiting
 from jobcast.settings import Settings
 from jobcast.store import accounts
 from jobcast.store import jobs as queries
-from jobcast.store.base import Changed, Idempotency, Store, Submit, Submitted
+from jobcast.store.base import Changed, Idempotency, Outcome, Store, Submit, Submitted
 from jobcast.store.jobs import Filter, Page, StoredFile
 
 PAGE_OF_EVENTS = 1_000
@@ -60,6 +61,7 @@ class Jobs:
         )
         self._submits: Batcher[Submit, Submitted] = Batcher(self._submit_batch)
         self._waiting = Waiting(store, limit=settings.max_waiting, clock=clock)
+        self.changes = Changes(store, announcer, self._waiting)
         self._tenants: Recent[bool] = Recent(clock=clock, ttl=TENANT_SECONDS)
 
     async def submit(
@@ -87,9 +89,7 @@ class Jobs:
 
     async def withdraw(self, job_id: str) -> None:
         """Cancels a job that `take` has entered, if nobody has begun it."""
-        answer = await self._store.cancel(job_id, waiting_only=True)
-        if isinstance(answer, Changed):
-            await self._announcer.changed([answer])
+        await self.changes.cancel(job_id, waiting_only=True)
 
     async def submit_all(
         self,
@@ -162,10 +162,7 @@ class Jobs:
     async def cancel(self, principal: Principal, job_id: str, *, waiting_only: bool) -> Job:
         """Cancels a job that waits; one that runs is asked to stop unless `waiting_only`."""
         await self._writable(principal, job_id)
-        answer = await self._store.cancel(job_id, waiting_only=waiting_only)
-        if isinstance(answer, Changed) and answer.job.session_id is not None:
-            await self._announcer.cancelling(answer.job)
-        return await self._announced(answer)
+        return await self._settled(await self.changes.cancel(job_id, waiting_only=waiting_only))
 
     async def retry(self, principal: Principal, job_id: str, payload: msgspec.Raw | None) -> Job:
         """Puts a FAILED or CANCELLED job back, with another payload if one is given."""
@@ -174,7 +171,7 @@ class Jobs:
         if payload is not None:
             text = payload_text(payload, limit=self._settings.max_payload_bytes)
             self._types.check(await self._types.resolve(job.type), text)
-        return await self._announced(await self._store.resubmit(job_id, payload=text))
+        return await self._settled(await self.changes.put_back(job_id, job.tenant_id, payload=text))
 
     async def events(
         self,
@@ -270,13 +267,12 @@ class Jobs:
         if principal.kind is not Kind.WATCH:
             access.require(principal, Scope.READ)
 
-    async def _announced(self, answer: Changed | JobcastError | None) -> Job:
+    async def _settled(self, answer: Outcome) -> Job:
         if answer is None:
             raise NotFound("Job not found")
         if isinstance(answer, JobcastError):
             raise answer
-        await self._announcer.changed([answer])
-        await self._announcer.void(answer.job)
+        await self._announcer.void({answer.job.id: answer.job.seq})
         return answer.job
 
 

@@ -16,6 +16,7 @@ class Quota(StrEnum):
 
     BATCH = "batch"
     BODY = "body"
+    BULK = "bulk"
     CONNECTIONS = "connections"
     FILE = "file"
     LOG = "log"

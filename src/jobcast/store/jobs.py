@@ -83,7 +83,7 @@ def find_many(
     cursor: str | None = None,
 ) -> Page:
     """A page of the jobs that match, newest first; those behind the job `cursor` if it is given."""
-    chosen = _matching(wanted)
+    chosen = matching(wanted)
     counted = chosen.with_only_columns(jobs.c.id).limit(EXACT_TOTAL + 1).subquery()
     total = conn.execute(select(func.count()).select_from(counted)).scalar_one()
     order = jobs.c.id.asc() if oldest_first else jobs.c.id.desc()
@@ -208,7 +208,8 @@ def move_deadline(conn: Connection, fence: Fence, *, deadline_at: int) -> bool:
     return moved.rowcount == 1
 
 
-def _matching(wanted: Filter) -> Select[Any]:
+def matching(wanted: Filter) -> Select[Any]:
+    """The jobs of a filter, `JOB_COLUMNS` of each, in no order."""
     conditions = []
     if wanted.tenant_id is not None:
         conditions.append(jobs.c.tenant_id == wanted.tenant_id)

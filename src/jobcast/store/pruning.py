@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 
 from jobcast.domain.job import ENDED
 from jobcast.store import endpoints, logins, webhook_secrets
@@ -31,21 +31,29 @@ def prune_jobs(conn: Connection, *, before: int, limit: int) -> int:
 
     A job whose webhook is still being delivered stays. Answers how many are gone.
     """
+    return len(erase(conn, jobs.c.finished_at < before, limit=limit))
+
+
+def erase(conn: Connection, *which: ColumnElement[bool], limit: int) -> dict[str, int]:
+    """Deletes jobs that have ended, by id, with all that hangs on them; the seq of each one.
+
+    Those stay whose webhook is still being delivered, and those that someone is just changing.
+    """
     undelivered = select(deliveries.c.job_id).where(deliveries.c.state == "PENDING")
-    old = conn.scalars(
-        select(jobs.c.id)
-        .where(
-            jobs.c.state.in_(_ENDED),
-            jobs.c.finished_at < before,
-            jobs.c.id.not_in(undelivered),
-        )
+    chosen = (
+        select(jobs.c.id, jobs.c.seq)
+        .where(jobs.c.state.in_(_ENDED), jobs.c.id.not_in(undelivered), *which)
         .order_by(jobs.c.id)
         .limit(limit)
-    ).all()
+        # A user may retry one of them at this very moment: under the lock it has ended for good.
+        .with_for_update(skip_locked=True)
+    )
+    gone = {row.id: row.seq for row in conn.execute(chosen)}
+    ids = list(gone)
     for table in (events, files, job_tags, delivery_attempts, deliveries):
-        conn.execute(delete(table).where(table.c.job_id.in_(old)))
-    conn.execute(delete(jobs).where(jobs.c.id.in_(old)))
-    return len(old)
+        conn.execute(delete(table).where(table.c.job_id.in_(ids)))
+    conn.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+    return gone
 
 
 def prune_expired(conn: Connection, *, now: int) -> None:

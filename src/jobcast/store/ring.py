@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from jobcast.domain import bulk
+
 MOST: Final = 1_000
 """A weight beyond this counts as this: one turn is never longer than the largest claim."""
 
@@ -79,6 +81,10 @@ def shares(lanes: Sequence[Lane], limit: int) -> list[int]:
     return [min(limit, lane.weight * rounds) for lane in lanes]
 
 
-def lane_of(name: str, weight: int | None, tenant_cap: int | None) -> Lane:
-    """A lane as a database tells of it; a tenant that is not entered has weight 1 and no cap."""
-    return Lane(name, max(1, min(weight or 1, MOST)), tenant_cap)
+def lane_of(name: str, weight: int | None, tenant_cap: int | None, *, queue: str) -> Lane:
+    """A lane of a queue as a database tells of it.
+
+    A tenant that is not entered has weight 1 and no cap; none holds for bulk operations.
+    """
+    cap = None if queue == bulk.QUEUE else tenant_cap
+    return Lane(name, max(1, min(weight or 1, MOST)), cap)

@@ -175,6 +175,7 @@ CHECKS: Final = (
         """
         SELECT tenant.id FROM tenants AS tenant
         JOIN jobs AS job ON job.tenant_id = tenant.id AND job.state = 'PROCESSING'
+            AND job.queue <> 'jobcast/bulk'
         WHERE tenant.max_running IS NOT NULL
         GROUP BY tenant.id, tenant.max_running HAVING count(*) > tenant.max_running
         """,

@@ -237,7 +237,7 @@ class Attempt(Calls):
 
     def _alone(self, kind: JobType) -> bool:
         """Whether it runs in a child: as it asks, or because it was there when workers died."""
-        return kind.isolated or self.job.deaths >= DEATHS_BEFORE_ALONE
+        return not kind.internal and (kind.isolated or self.job.deaths >= DEATHS_BEFORE_ALONE)
 
     def _raised(self, problem: BaseException) -> Ending:
         if not isinstance(problem, MEANT):

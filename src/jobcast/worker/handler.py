@@ -35,7 +35,8 @@ class JobType(msgspec.Struct, frozen=True, kw_only=True):
     """One registered type. `timeout` is in seconds; `schema` is None where any object will do.
 
     `channel` is set where it takes the messages to channels of this pattern, for the app
-    `declared_by`.
+    `declared_by`. Types that are `internal` are Jobcast's own: nobody submits them by name, and
+    they run in no child process, whatever became of the workers that ran them.
     """
 
     type: str
@@ -51,6 +52,7 @@ class JobType(msgspec.Struct, frozen=True, kw_only=True):
     adapter: Any
     channel: str | None = None
     declared_by: str | None = None
+    internal: bool = False
 
     def decode(self, payload: str) -> Any:
         """The payload as the handler wants it; raises `PayloadError` naming each bad field."""

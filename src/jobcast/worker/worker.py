@@ -152,7 +152,8 @@ class Worker:
         )
         await lease.__aenter__()
         try:
-            types = [type_info(kind) for kind in self._handlers.types.values()]
+            kinds = self._handlers.types.values()
+            types = [type_info(kind) for kind in kinds if not kind.internal]
             await self._store.register_types(session_id, types)
             await self._bus.publish([Message(TYPES)])
             queues = [ANY_QUEUE] if self._queues is None else map(queue_topic, self._queues)

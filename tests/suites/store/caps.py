@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from tests.suites.workbench import DONE, FAILED, Bench, changed, fence_of
 
+from jobcast.domain.bulk import QUEUE, Action, type_of
 from jobcast.domain.job import State
 from jobcast.domain.lifecycle import Ending, Errored, Released
 from jobcast.store.base import TypeInfo
@@ -180,6 +181,20 @@ class Caps:
             assert await bench.claim() == []
             await bench.finish(fence_of(job), ending)
         assert len(await bench.claim()) == 1
+
+    async def test_a_tenants_cap_holds_no_bulk_operation_back(self, bench: Bench) -> None:
+        await bench.tenant("acme", max_running=1)
+        await bench.submit(*(bench.job() for _ in range(2)))
+        assert len(await bench.claim(queues=None)) == 1
+        await bench.put(queue=QUEUE, type=type_of(Action.CANCEL))
+        assert [job.queue for job in await bench.claim(queues=None)] == [QUEUE]
+
+    async def test_a_bulk_operation_takes_no_place_under_the_cap(self, bench: Bench) -> None:
+        await bench.tenant("acme", max_running=1)
+        await bench.put(queue=QUEUE, type=type_of(Action.CANCEL))
+        assert len(await bench.claim(queues=[QUEUE])) == 1
+        await bench.put()
+        assert len(await bench.claim(queues=None)) == 1
 
     async def test_a_tenants_cap_can_be_changed_and_lifted(self, bench: Bench) -> None:
         await bench.tenant("acme", max_running=1)

@@ -134,6 +134,8 @@ async def answer(
     assert found.status_code < 500, (call, found.text)
     kept = {name: value for name, value in found.headers.items() if name not in UNCOMPARED}
     kept = {name: plain(value, things) for name, value in kept.items()}
+    if "location" in kept:  # of what was just made
+        kept["location"] = kept["location"].replace(data(found)["id"], "<id>")
     return found.status_code, kept, plain(_made_up(found), things)
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobcast.gateway.http import (
     auth,
+    bulk,
     channels,
     docs,
     job_parts,
@@ -42,6 +43,7 @@ RESOURCES: Final[Sequence[Resource]] = (
     # A request walks this list: the busiest come first.
     jobs.routes,
     jobs_changing.routes,
+    bulk.routes,
     job_parts.routes,
     sse.routes,
     webhooks.routes,

@@ -158,7 +158,7 @@ class _Ring:
             self._wanted.session_id,
             self._tenants.at_cap,
         )
-        return [lane_of(*row) for row in rows]
+        return [lane_of(*row, queue=self._queue) for row in rows]
 
 
 class _Rooms:

@@ -247,6 +247,7 @@ LOCK_TENANT_CAPS = """
 RUNNING_OF_TENANTS = """
     SELECT tenant_id, count(*) FROM jobs
     WHERE state = 'PROCESSING' AND session_id IS NOT NULL AND tenant_id = ANY($1::text[])
+        AND queue <> 'jobcast/bulk'
     GROUP BY tenant_id
 """
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from jobcast.domain import bulk
 from jobcast.domain.job import Job
 from jobcast.domain.lifecycle import Claim, apply
 from jobcast.store.base import Changed, Claimed
@@ -109,9 +110,10 @@ class _Rooms:
 
     def enter(self, lane: Lane) -> bool:
         """Whether one more job of the lane may start, which then is counted."""
+        tenants = {} if lane.tenant_cap is None else self._tenants
         holds = [
             (rooms, name)
-            for rooms, name in ((self._types, lane.kind), (self._tenants, lane.tenant))
+            for rooms, name in ((self._types, lane.kind), (tenants, lane.tenant))
             if name in rooms
         ]
         if any(rooms[name] <= 0 for rooms, name in holds):
@@ -182,8 +184,10 @@ class _Ring:
 
     def _from(self, queue: str, start: str, limit: int) -> list[Lane]:
         types, tenants = self._rooms.full()
+        if queue == bulk.QUEUE:
+            tenants = "[]"
         asking = (queue, start, limit, types, self._session_id, self._now, tenants)
-        return [lane_of(*row) for row in one(self._raw, LANES, asking)]
+        return [lane_of(*row, queue=queue) for row in one(self._raw, LANES, asking)]
 
 
 def _first_of(

@@ -177,7 +177,8 @@ RUNNING_OF_TYPES = """
 RUNNING_OF_TENANTS = """
     SELECT json_group_object(tenant_id, running) FROM (
         SELECT tenant_id, count(*) AS running FROM jobs
-        WHERE state = 'PROCESSING' AND session_id IS NOT NULL GROUP BY tenant_id
+        WHERE state = 'PROCESSING' AND session_id IS NOT NULL AND queue <> 'jobcast/bulk'
+        GROUP BY tenant_id
     )
 """
 

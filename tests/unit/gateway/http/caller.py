@@ -25,6 +25,7 @@ def gateway_of(world: World) -> Gateway:
         accounts=world.accounts,
         limiter=world.limiter,
         jobs=ABSENT,
+        bulk=ABSENT,
         types=ABSENT,
         overview=ABSENT,
         webhooks=ABSENT,

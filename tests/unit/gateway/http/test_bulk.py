@@ -1,0 +1,158 @@
+"""One action on all jobs that match: what it touches, what it leaves, and how it tells."""
+
+from typing import Any
+
+import pytest
+from tests.support.whole_house import House, data, faults, refused
+from tests.support.workshop import Workshop
+
+from jobcast.domain.access import Scope
+from jobcast.services import bulk as service
+
+
+async def bulk(house: House, action: str, wanted: dict[str, Any], **by: Any) -> dict[str, Any]:
+    """Asks for it, and waits for its end."""
+    answer = await house("POST", "/api/jobs/bulk", {"action": action, "filter": wanted}, **by)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["message"] == f"Bulk {action} scheduled"
+    job: dict[str, Any] = data(answer)
+    assert answer.headers["location"] == f"/api/jobs/{job['id']}"
+    assert (job["type"], job["status"]) == (f"jobcast/bulk/{action}", "PENDING")
+    ended = await house.show(job["id"], params={"wait": 60}, **by)
+    assert ended["finishedAt"] is not None
+    return ended
+
+
+async def status(house: House, job: dict[str, Any]) -> str:
+    answer = await house("GET", f"/api/jobs/{job['id']}")
+    return data(answer)["status"] if answer.status_code == 200 else str(answer.status_code)
+
+
+async def test_all_that_match_are_cancelled_and_nothing_else(
+    house: House, workshop: Workshop
+) -> None:
+    mine = [await house.waiting(tags=["old"]) for _ in range(3)]
+    other = await house.waiting(tags=["new"])
+    running = await house.submit("gate", tags=["old"])
+    await workshop.entered().wait()
+
+    ended = await bulk(house, "cancel", {"tag": "old"})
+
+    assert ended["status"] == "DONE"
+    assert ended["result"] == {"matched": 4, "changed": 4, "skipped": 0}
+    assert ended["progress"] == {"percent": 100, "note": "4 of 4 jobs"}
+    assert [await status(house, job) for job in mine] == ["CANCELLED"] * 3
+    assert (await house.ended(running["id"]))["status"] == "CANCELLED"
+    assert await status(house, other) == "PENDING"
+
+
+async def test_what_failed_or_was_cancelled_runs_again(house: House) -> None:
+    failed = await house.done("fail")
+    done = await house.done()
+
+    ended = await bulk(house, "retry", {})
+
+    assert ended["result"] == {"matched": 1, "changed": 1, "skipped": 0}
+    assert (await house.show(failed["id"]))["seq"] > failed["seq"]
+    assert (await house.show(done["id"]))["seq"] == done["seq"]
+
+
+async def test_what_cannot_run_again_is_left_out_and_named(house: House) -> None:
+    old = await house.waiting(uniqueKey="one")
+    await house("DELETE", f"/api/jobs/{old['id']}")
+    await house.waiting(uniqueKey="one")
+
+    ended = await bulk(house, "retry", {"status": "CANCELLED"})
+
+    assert ended["result"] == {"matched": 1, "changed": 0, "skipped": 1}
+    lines = data(await house("GET", f"/api/jobs/{ended['id']}/logs"))
+    said = f"{old['id']}: Another job with this uniqueKey is waiting or running."
+    assert said in [line["message"] for line in lines]
+
+
+async def test_only_what_has_ended_is_deleted_and_it_is_gone_at_once(house: House) -> None:
+    done, waits = await house.done(), await house.waiting()
+    assert await status(house, done) == "DONE"  # it is remembered now
+
+    ended = await bulk(house, "delete", {})
+
+    assert ended["result"] == {"matched": 1, "changed": 1, "skipped": 0}
+    assert refused(await house("GET", f"/api/jobs/{done['id']}")) == (404, "Job not found")
+    assert refused(await house("GET", f"/api/jobs/{done['id']}/logs")) == (404, "Job not found")
+    assert await status(house, waits) == "PENDING"
+
+
+async def test_more_jobs_than_one_step_takes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "STEP", 3)
+    jobs = [await house.waiting() for _ in range(7)]
+
+    ended = await bulk(house, "cancel", {"status": "PENDING"})
+
+    assert ended["result"] == {"matched": 7, "changed": 7, "skipped": 0}
+    assert {await status(house, job) for job in jobs} == {"CANCELLED"}
+
+
+async def test_another_tenants_jobs_are_out_of_reach(house: House) -> None:
+    other = await house.new_key("globex")
+    theirs = await house.waiting(key=other)
+
+    ended = await bulk(house, "cancel", {"q": theirs["id"]})
+    named = await house(
+        "POST", "/api/jobs/bulk", {"action": "cancel", "filter": {"tenantId": "globex"}}
+    )
+
+    assert ended["result"] == {"matched": 0, "changed": 0, "skipped": 0}
+    assert refused(named) == (403, "Only service keys may act for another tenant.")
+    assert (await house.show(theirs["id"], key=other))["status"] == "PENDING"
+
+
+async def test_a_service_key_acts_in_the_tenant_that_it_names_and_no_other(house: House) -> None:
+    service_key = await house.new_key("house", Scope.SERVICE)
+    other = await house.new_key("globex")
+    theirs, ours = await house.waiting(key=other), await house.waiting()
+
+    ended = await bulk(house, "cancel", {"tenantId": "globex"}, key=service_key)
+
+    assert ended["tenantId"] == "globex"
+    assert (await house.show(theirs["id"], key=other))["status"] == "CANCELLED"
+    assert await status(house, ours) == "PENDING"
+
+
+async def test_what_makes_no_sense_is_refused_with_a_sentence(house: House) -> None:
+    async def ask(body: Any) -> Any:
+        return faults(await house("POST", "/api/jobs/bulk", body))
+
+    assert await ask({"action": "cancel", "filter": {"status": "DONE"}}) == {
+        "filter.status": ["Must be one of PENDING, PROCESSING for cancel"]
+    }
+    assert await ask({"action": "delete", "filter": {"status": "PENDING"}}) == {
+        "filter.status": ["Must be one of DONE, FAILED, CANCELLED for delete"]
+    }
+    assert set(await ask({"action": "burn"})) == {"action", "filter"}
+    assert await ask({"action": "retry", "filter": {"page": 1}}) == {
+        "filter.page": ["Unknown field"]
+    }
+
+
+async def test_it_takes_the_right_to_write(house: House) -> None:
+    reader = await house.new_key("acme", Scope.READ)
+
+    answer = await house("POST", "/api/jobs/bulk", {"action": "cancel", "filter": {}}, key=reader)
+
+    assert refused(answer) == (403, "This API key lacks the scope jobs:write.")
+
+
+async def test_nobody_submits_one_as_a_job(house: House) -> None:
+    answer = await house("POST", "/api/jobs", {"type": "jobcast/bulk/cancel"})
+
+    assert set(faults(answer)) == {"type"}
+
+
+async def test_so_many_at_once_and_no_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "MOST", 0)
+
+    answer = await house("POST", "/api/jobs/bulk", {"action": "cancel", "filter": {}})
+
+    assert answer.status_code == 429
+    assert answer.json()["code"] == "QUOTA_EXCEEDED"
+    assert answer.headers["retry-after"] == "5"
