@@ -12,7 +12,7 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help dev worker cluster chaos sabotage autobahn test cov lint audit type-check format types build
+.PHONY: help dev worker cluster chaos sabotage fuzz autobahn test cov lint audit type-check format types build
 .PHONY: bench bench-queue bench-gateway lock clean
 
 help: ## say what there is
@@ -32,6 +32,9 @@ chaos: $(READY) ## the long chaos trial: 20,000 jobs, every fault three times
 
 sabotage: $(READY) ## plant faults one at a time: each must turn the tests red
 	@$(BIN)/python -m tests.chaos.sabotage $(ARGS)
+
+fuzz: $(READY) ## attack real servers: HTTP by its OpenAPI, the socket by broken frames
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 autobahn: $(READY) ## Autobahn's WebSocket test suite (needs a Python 2.7)
 	@$(BIN)/python -m tests.autobahn.trial $(ARGS)

@@ -29,6 +29,13 @@ MAX_TIMEOUT_MS: Final = 7 * 24 * 3_600_000
 Body = TypeVar("Body", bound=msgspec.Struct)
 Name = Annotated[str, Meta(pattern=NAME)]
 
+# What the description says beyond the type; it is judged here, in our own sentences.
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+Url = Annotated[
+    str, Meta(max_length=2048, extra_json_schema={"format": "uri", "pattern": "^https?://"})
+]
+
 
 class JobBody(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
@@ -36,11 +43,11 @@ class JobBody(
     """The body of POST /jobs."""
 
     type: Name
-    payload: Raw | UnsetType = UNSET
-    webhook_url: Annotated[str, Meta(max_length=2048)] | None = None
+    payload: Object | UnsetType = UNSET
+    webhook_url: Url | None = None
     queue: Name | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
-    run_at: str | None = None
+    run_at: Moment | None = None
     delay_ms: Annotated[int, Meta(ge=0, le=MAX_DELAY_MS)] | None = None
     max_attempts: Annotated[int, Meta(ge=1, le=100)] | None = None
     timeout_ms: Annotated[int, Meta(ge=1, le=MAX_TIMEOUT_MS)] | None = None

@@ -3,12 +3,12 @@
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from jobcast.domain import schedule as rules
 from jobcast.domain.errors import InvalidRequest
 from jobcast.domain.schedule import MAX_PRIORITY, Plan
-from jobcast.services.job_input import payload_text
+from jobcast.services.job_input import Object, payload_text
 
 Priority = Annotated[int, Meta(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 
@@ -24,7 +24,7 @@ class NewSchedule(_Body, frozen=True, kw_only=True):
     cron: str
     type: str
     timezone: str = "UTC"
-    payload: Raw | UnsetType = UNSET
+    payload: Object | UnsetType = UNSET
     queue: str | None = None
     priority: Priority = 0
     enabled: bool = True
@@ -40,7 +40,7 @@ class ScheduleChange(_Body, frozen=True, kw_only=True):
     cron: str | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     type: str | UnsetType = UNSET
-    payload: Raw | UnsetType = UNSET
+    payload: Object | UnsetType = UNSET
     queue: str | UnsetType | None = UNSET
     priority: Priority | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET

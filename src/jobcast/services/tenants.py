@@ -15,6 +15,7 @@ from jobcast.domain.access import Kind, Principal, Scope, require
 from jobcast.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
+from jobcast.services.job_input import Name
 from jobcast.services.names import LABEL_SENTENCE, is_id, is_label
 from jobcast.settings import Settings
 from jobcast.store import accounts
@@ -27,7 +28,6 @@ MAX_WEIGHT: Final = 1_000
 
 Limit = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Weight = Annotated[int, Meta(ge=1, le=MAX_WEIGHT)]
-TenantId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}\Z")]
 
 
 class TenantChange(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class TenantChange(Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 class NewTenant(TenantChange, frozen=True, kw_only=True):
     """A tenant to make; its id is made up where none is chosen."""
 
-    id: TenantId | UnsetType = UNSET
+    id: Name | UnsetType = UNSET
 
 
 class Tenants:

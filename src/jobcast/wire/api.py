@@ -6,10 +6,11 @@ What is stored as JSON text is spliced in verbatim, so that it comes back as it 
 import json
 from collections.abc import Iterable
 from math import ceil
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, defstruct
 from msgspec.json import Encoder
+from msgspec.structs import fields
 
 from jobcast.domain.errors import FieldErrors
 from jobcast.domain.times import iso
@@ -40,7 +41,8 @@ class JobShape(Struct, frozen=True, kw_only=True, rename="camel"):
     queue: str
     type: str
     status: str
-    payload: Raw | UnsetType
+    #: Not for whoever holds a mere watch token.
+    payload: Annotated[Raw, Meta(extra_json_schema={"type": "object"})] | UnsetType = UNSET
     result: Raw | UnsetType
     error: str | None
     progress: Raw
@@ -56,6 +58,21 @@ class JobShape(Struct, frozen=True, kw_only=True, rename="camel"):
     started_at: str | None
     finished_at: str | None
     updated_at: str
+
+
+JobSummaryShape = defstruct(
+    "JobSummaryShape",
+    [
+        (field.name, field.type)
+        for field in fields(JobShape)
+        if field.name not in ("payload", "result")
+    ],
+    rename="camel",
+    frozen=True,
+    kw_only=True,
+)
+"""A job as lists show it, for the description alone."""
+JobSummaryShape.__doc__ = "A job as lists show it."
 
 
 class JobSummaryView(Protocol):

@@ -1,6 +1,14 @@
 """What goes into `/api/auth` and comes out of it."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from jobcast.services.passwords import MIN_LENGTH
+
+# What the description says beyond the type; the services judge it, in their own sentences.
+Email = Annotated[str, Meta(extra_json_schema={"format": "email"})]
+NewPassword = Annotated[str, Meta(extra_json_schema={"minLength": MIN_LENGTH})]
 
 
 class In(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -13,8 +21,8 @@ class In(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_field
 class Registration(In, frozen=True, kw_only=True):
     """Who wants to come in."""
 
-    email: str
-    password: str
+    email: Email
+    password: NewPassword
     name: str | None = None
     invite: str | None = None
 
@@ -36,15 +44,15 @@ class PasswordBody(In, frozen=True, kw_only=True):
     """The old password, and the one to take its place."""
 
     current_password: str
-    new_password: str
+    new_password: NewPassword
 
 
 class ResetBody(In, frozen=True, kw_only=True):
     """Either whose password is forgotten, or the token from the mail and the new password."""
 
-    email: str | None = None
+    email: Email | None = None
     token: str | None = None
-    new_password: str | None = None
+    new_password: NewPassword | None = None
 
 
 class Out(Struct, frozen=True, kw_only=True, rename="camel"):

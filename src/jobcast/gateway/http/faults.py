@@ -55,10 +55,11 @@ def _unrouted(request: Request, error: HTTPException) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """All methods that some route has for this path."""
-    found: set[str] = set()
+    """All methods of this path: a name in it is meant before a place for any."""
+    found: dict[str, set[str]] = {}
     for route in request.app.router.routes:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return sorted(found)
+            found.setdefault(route.path, set()).update(getattr(route, "methods", None) or ())
+    closest = min(found, key=lambda path: path.count("{"), default=None)
+    return [] if closest is None else sorted(found[closest])

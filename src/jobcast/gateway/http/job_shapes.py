@@ -25,9 +25,16 @@ FILTERS: Final = (
     ("sort", "`-createdAt` (newest first, the default) or `createdAt`."),
     ("cursor", "The `meta.cursor` of the page before; the way beyond 10,000 jobs."),
 )
+SCHEMAS: Final = {
+    "status": {"enum": [status.value for status in Status]},
+    "sort": {"enum": ["createdAt", "-createdAt"]},
+}
 LIST_PARAMETERS: Final = (
     *PAGE_PARAMETERS,
-    *(Parameter(name=name, schema={"type": "string"}, text=text) for name, text in FILTERS),
+    *(
+        Parameter(name=name, schema=SCHEMAS.get(name, {"type": "string"}), text=text)
+        for name, text in FILTERS
+    ),
 )
 
 

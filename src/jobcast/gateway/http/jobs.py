@@ -32,7 +32,14 @@ from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
 from jobcast.services.job_input import BatchBody, JobBody, parse_batch, parse_job
 from jobcast.store.base import Idempotency
-from jobcast.wire.api import JobShape, array, page_meta, render_job, render_job_summary
+from jobcast.wire.api import (
+    JobShape,
+    JobSummaryShape,
+    array,
+    page_meta,
+    render_job,
+    render_job_summary,
+)
 
 FIELDS_BYTES: Final = 65_536
 """What the fields beside the payload may take of a body."""
@@ -175,7 +182,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 summary="Submit a job",
                 tag=TAG,
                 status=201,
-                text="200 with the live job where its uniqueKey is taken.",
+                others={200: "Its uniqueKey is taken: the live job that has it."},
                 body=JobBody,
                 data=JobShape,
                 parameters=[key],
@@ -190,6 +197,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 summary="A job",
                 tag=TAG,
                 text="With `wait`, answers when the job ends, or that many seconds later.",
+                others={304: "It is still as `If-None-Match` knows it."},
                 data=JobShape,
                 credentials="watch",
                 parameters=[
@@ -208,7 +216,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
             Operation(
                 summary="Jobs, newest first, without payload and result",
                 tag=TAG,
-                data=JobShape,
+                data=JobSummaryShape,
                 listed=True,
                 parameters=LIST_PARAMETERS,
             ),

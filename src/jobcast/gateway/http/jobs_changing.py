@@ -18,13 +18,14 @@ from jobcast.gateway.http.jobs import FIELDS_BYTES
 from jobcast.gateway.http.operation import Operation, route
 from jobcast.gateway.state import Gateway
 from jobcast.services.credentials import MAX_WATCH_SECONDS, WATCH_SECONDS
+from jobcast.services.job_input import Object
 from jobcast.wire.api import JobShape, render_job
 
 
 class RetryBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Another payload for the retry, or nothing."""
 
-    payload: Raw | UnsetType = UNSET
+    payload: Object | UnsetType = UNSET
 
 
 class TokenBody(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

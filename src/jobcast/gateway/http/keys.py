@@ -18,6 +18,7 @@ from jobcast.gateway.http.envelope import success
 from jobcast.gateway.http.operation import PAGE_PARAMETERS, Operation, route
 from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
+from jobcast.services.job_input import Moment, Name
 from jobcast.services.keys import Key, NewKey, scopes_of
 
 TAG = "credentials"
@@ -27,10 +28,10 @@ class NewKeyBody(In, frozen=True, kw_only=True):
     """A key to make; `rate_limit` is in jobs a minute, `tenant_id` for service keys."""
 
     name: str | None = None
-    scopes: Annotated[frozenset[Scope], Meta(min_length=1)] | None = None
-    expires_at: str | None = None
+    scopes: Annotated[list[Scope], Meta(min_length=1)] | None = None
+    expires_at: Moment | None = None
     rate_limit: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
-    tenant_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}\Z")] | None = None
+    tenant_id: Name | None = None
 
 
 class NoBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +77,7 @@ class _Keys:
         key = await self._accounts.keys.create(
             principal,
             name=body.name,
-            scopes=body.scopes,
+            scopes=None if body.scopes is None else frozenset(body.scopes),
             expires_at=None if body.expires_at is None else _moment(body.expires_at),
             rate_limit=body.rate_limit,
             tenant_id=body.tenant_id,

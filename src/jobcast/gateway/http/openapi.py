@@ -91,12 +91,11 @@ def _describe(route: DocumentedRoute, shapes: _Shapes) -> dict[str, Any]:
     operation = route.operation
     names = _CONVERTER.findall(route.path)
     described: dict[str, Any] = {
-        "operationId": route.name,
+        "operationId": _operation_id(route),
         "summary": operation.summary,
         "tags": [operation.tag],
         "security": _SECURITY[operation.credentials],
-        "responses": {str(operation.status): _success(operation, shapes)}
-        | {str(status): _refusal(status) for status in _errors(operation, names)},
+        "responses": _responses(operation, names, shapes),
     }
     if operation.text:
         described["description"] = operation.text
@@ -108,6 +107,29 @@ def _describe(route: DocumentedRoute, shapes: _Shapes) -> dict[str, Any]:
         content = {"application/json": {"schema": shapes.of(operation.body)}}
         described["requestBody"] = {"required": operation.body_required, "content": content}
     return {**described, **operation.extra}
+
+
+def _operation_id(route: DocumentedRoute) -> str:
+    """What generated clients call it: `postJobsByIdCancel`; the path makes it the only one."""
+    words = [route.method.lower()]
+    for segment in route.path.removeprefix("/api").split("/"):
+        named = _CONVERTER.fullmatch(segment)
+        words += ["by", *_words(named[1])] if named else _words(segment)
+    return words[0] + "".join(word[:1].upper() + word[1:] for word in words[1:])
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[^A-Za-z0-9]", text) if word]
+
+
+def _responses(operation: Operation, names: list[str], shapes: _Shapes) -> dict[str, Any]:
+    success = _success(operation, shapes)
+    responses = {str(operation.status): success}
+    for status, text in operation.others.items():
+        # What is neither created nor there anew has no body.
+        body = success if status == 200 else {}
+        responses[str(status)] = {**body, "description": text}
+    return responses | {str(status): _refusal(status) for status in _errors(operation, names)}
 
 
 def _success(operation: Operation, shapes: _Shapes) -> dict[str, Any]:

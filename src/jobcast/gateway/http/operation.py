@@ -33,8 +33,9 @@ class Operation:
 
     `data` is the shape of the envelope's `data` (a list's items where `listed`); None for null.
     Errors that follow from `body`, `credentials` and the path are added by themselves; `errors`
-    names others. `bare` answers have no envelope: `data` is all of them, in `media_type`. What is
-    in `extra` is merged into the operation as it is.
+    names others, and `others` says of other successes when they come. `bare` answers have no
+    envelope: `data` is all of them, in `media_type`. What is in `extra` is merged into the
+    operation as it is.
     """
 
     summary: str
@@ -48,6 +49,7 @@ class Operation:
     parameters: Sequence[Parameter] = ()
     credentials: Literal["none", "any", "watch"] = "any"
     errors: Sequence[int] = ()
+    others: Mapping[int, str] = field(default_factory=dict)
     bare: bool = False
     media_type: str = "application/json"
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -129,7 +129,8 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
             Operation(
                 summary="The events of a job, as they come",
                 tag=TAG,
-                text="Ends after the newest terminal event; 204 for a reader that has it already.",
+                text="Ends after the newest terminal event.",
+                others={204: "The job has ended, and the reader has its last event."},
                 data={"type": "string"},
                 bare=True,
                 media_type="text/event-stream",

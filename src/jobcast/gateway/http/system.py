@@ -76,6 +76,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 data={"type": "string"},
                 bare=True,
                 media_type="text/plain",
+                credentials="any" if gateway.settings.env == "production" else "none",
             ),
         ),
         *(_page(path, *file) for path, file in dashboard.FILES.items()),

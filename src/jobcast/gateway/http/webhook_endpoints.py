@@ -16,6 +16,7 @@ from jobcast.gateway.http.envelope import success
 from jobcast.gateway.http.operation import PAGE_PARAMETERS, Operation, Parameter, route
 from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
+from jobcast.services.job_input import Moment
 from jobcast.services.webhook_endpoints import Endpoint
 from jobcast.services.webhook_secrets import OVERLAP, Secret
 
@@ -50,7 +51,7 @@ class EndpointEnabled(Struct, frozen=True):
 class RedeliverSince(Struct, frozen=True, forbid_unknown_fields=True):
     """From when on: ISO 8601."""
 
-    since: str
+    since: Moment
 
 
 class Redelivered(Struct, frozen=True):

@@ -334,6 +334,26 @@ async def test_in_production_only_named_origins_may_call(
     assert "access-control-allow-origin" not in bad.headers
 
 
+@pytest.mark.parametrize(
+    ("env", "scheme", "told"),
+    [
+        ("production", "https", "max-age=31536000"),
+        ("production", "http", None),
+        ("development", "https", None),
+    ],
+)
+async def test_who_comes_by_tls_in_production_is_told_to_stay_with_it(
+    database: Database, clock: FakeClock, env: str, scheme: str, told: str | None
+) -> None:
+    world = World(database, clock, settings(env=env))
+    async with Caller(app_over(world)) as caller:
+        for path in ("/health", "/nowhere", "/"):
+            answer = await caller("GET", f"{scheme}://jobcast.test{path}")
+
+            assert answer.headers.get("strict-transport-security") == told
+    await world.close()
+
+
 async def test_a_database_that_is_away_is_a_503(caller: Caller, database: Database) -> None:
     database.broken = True
 
