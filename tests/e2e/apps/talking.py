@@ -1,4 +1,4 @@
-"""An app that answers messages, at once or when a file lets it, and one that counts for a while."""
+"""An app that answers messages, at once or when a file lets it, and jobs that count for a while."""
 
 from __future__ import annotations
 
@@ -25,3 +25,14 @@ async def count(ctx: Context, payload: dict[str, Any]) -> int:
         await ctx.output(number)
         await asyncio.sleep(0.02)
     return int(payload["to"])
+
+
+@app.job("chatter")
+async def chatter(ctx: Context, payload: dict[str, Any]) -> int:
+    """Counts until the file `gate` of the payload is there."""
+    number = 0
+    while not Path(payload["gate"]).exists():  # noqa: ASYNC240
+        await ctx.output(number)
+        number += 1
+        await asyncio.sleep(0.1)
+    return number
