@@ -8,11 +8,9 @@ flood, and nobody waits longer than the `reconnectInMs` that it was told.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
-from jobcast.gateway.ws.connection import Connection
-from jobcast.gateway.ws.registry import Connections
 from jobcast.wire.close import CloseCode
 
 A_SECOND: Final = 250
@@ -27,12 +25,29 @@ ANSWERS_WITHIN: Final = 1.0
 _LOOK_EVERY: Final = 0.02
 
 
+class Leaver(Protocol):
+    """A connection that is asked to go; harmless when it is gone already."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that the client asked for has not been answered yet."""
+
+    def drain(self, *, reconnect_in_ms: int) -> None:
+        """Tells the client that this gateway goes."""
+
+    def close(self, code: CloseCode) -> None:
+        """Closes."""
+
+
 class Drainer:
     """Closes all connections within `window` seconds and a little more; starts once."""
 
     def __init__(
         self,
-        connections: Connections,
+        connections: Iterable[Leaver],
         *,
         window: float,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -59,7 +74,7 @@ class Drainer:
             (self._uniform(0, 1), connection.id, connection) for connection in self._connections
         )
         span = min(self._window, len(turns) / A_SECOND)
-        told: deque[tuple[float, Connection]] = deque()
+        told: deque[tuple[float, Leaver]] = deque()
         for turn, _, connection in turns:
             while (wait := began + turn * span - loop.time()) > 0:
                 _close_answered(told, loop.time())
@@ -71,7 +86,7 @@ class Drainer:
             await asyncio.sleep(_LOOK_EVERY)
 
 
-def _close_answered(told: deque[tuple[float, Connection]], now: float) -> None:
+def _close_answered(told: deque[tuple[float, Leaver]], now: float) -> None:
     """Closes those that are owed no answer any more, or were for too long."""
     for _ in range(len(told)):
         until, connection = told.popleft()
