@@ -2,6 +2,7 @@
 
     make bench-gateway                        all of it, in about five minutes
     make bench-gateway ARGS="--only fanout"   one measurement: fanout or idle
+    make bench-gateway ARGS="--only fanout --readers 5000 --bursts 12 --kinds jobcast,floor"
     make bench-gateway ARGS="--json"          as one JSON document
 
 - fanout: one event of 200 bytes to 1,000 and to 5,000 readers, the next when all have it; and
@@ -43,6 +44,9 @@ SERVERS: Final = {
 }
 BURST: Final = 12
 TICKS: Final = os.sysconf("SC_CLK_TCK")
+TICK_SECONDS: Final = 1.5 / TICKS
+"""What a process at rest may use for its own upkeep within `QUIET_SECONDS`: one tick."""
+QUIET_SECONDS: Final = 0.5
 HANDSHAKE: Final = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
@@ -70,6 +74,14 @@ class Served:
         """Bytes that it has in memory."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def settle(self) -> None:
+        """Returns when it is at rest: it has taken in, or given up, all readers."""
+        used, since = self.cpu, time.monotonic()
+        while time.monotonic() - since < QUIET_SECONDS:
+            time.sleep(QUIET_SECONDS / 10)
+            if self.cpu - used > TICK_SECONDS:
+                used, since = self.cpu, time.monotonic()
 
     def send(self, count: int) -> None:
         """Has it send so many events to every reader."""
@@ -174,7 +186,7 @@ def fan_out(kind: str, readers: int, *, burst: int, seconds: float) -> dict[str,
     """One server, so many readers: frames per CPU-second, milliseconds to the last reader."""
     with served(kind) as server:
         crowd = Readers(server, readers)
-        time.sleep(0.3)
+        server.settle()
         server.send(burst)
         size = crowd.read_all()  # the first round tells how large one is
         assert size >= readers * burst * 200, (kind, size)
@@ -204,9 +216,9 @@ def idle(connections: int, *, seconds: float) -> dict[str, float]:
     """So many authenticated connections that do nothing."""
     with served("jobcast") as server:
         warm = Readers(server, 50, subscribe=False)
-        time.sleep(1)
+        server.settle()
         warm.close()
-        time.sleep(2)
+        server.settle()
         before, cpu, began = server.memory, server.cpu, time.monotonic()
         crowd = Readers(server, connections, subscribe=False)
         took, spent = time.monotonic() - began, server.cpu - cpu
@@ -232,6 +244,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["fanout", "idle"])
     parser.add_argument("--kinds", default=",".join(SERVERS), help="servers, comma-separated")
     parser.add_argument("--readers", default="1000,5000")
+    parser.add_argument("--bursts", default=f"1,{BURST}", help="events that are sent at once")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each fan-out")
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--idle-seconds", type=float, default=50.0)
@@ -245,7 +258,7 @@ def main() -> None:
             {"server": kind, "readers": readers, "burst": burst}
             | fan_out(kind, readers, burst=burst, seconds=options.seconds)
             for readers in map(int, options.readers.split(","))
-            for burst in (1, BURST)
+            for burst in map(int, options.bursts.split(","))
             for kind in options.kinds.split(",")
         ]
     if options.only in (None, "idle"):
