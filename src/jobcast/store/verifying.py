@@ -16,6 +16,9 @@ GRACE_MS: Final = 15_000
 ROLLUPS_MS: Final = 29 * 24 * 3_600_000
 """How far back rollups are compared: a day less than they are kept."""
 
+ANSWERS_MS: Final = 60_000
+"""An answer to a message is published within this time, however its worker ended."""
+
 
 class Check(msgspec.Struct, frozen=True):
     """A truth: `sql` selects the id of each row that breaks it."""
@@ -222,6 +225,15 @@ CHECKS: Final = (
         """,
     ),
     Check(
+        "answers",
+        "A message's job that was done has given its answer to the channel.",
+        """
+        SELECT id FROM jobs
+        WHERE reply_to IS NOT NULL AND state = 'DONE'
+            AND finished_at < CAST(:now AS BIGINT) - :answers
+        """,
+    ),
+    Check(
         "tags",
         "Jobs with tags are found by them, and no others.",
         """
@@ -278,7 +290,13 @@ CHECKS: Final = (
 
 def verify(conn: Connection, *, now: int, limit: int = 10) -> Iterator[Finding]:
     """Looks at each truth in turn; up to `limit` examples of what breaks it."""
-    given = {"now": now, "grace": GRACE_MS, "rollups": ROLLUPS_MS, "apart": "\n"}
+    given = {
+        "now": now,
+        "grace": GRACE_MS,
+        "answers": ANSWERS_MS,
+        "rollups": ROLLUPS_MS,
+        "apart": "\n",
+    }
     for check in CHECKS:
         # Every bit of it is in this module.
         counted = text(f"SELECT count(*) FROM ({check.sql}) AS broken")  # noqa: S608
