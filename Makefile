@@ -76,7 +76,7 @@ bench-queue: $(READY) ## measure the queue beside its peers, about ten minutes
 	@$(BIN)/python bench/queue.py $(ARGS)
 
 bench-gateway: $(READY) ## measure the sockets of one gateway, beside its peers
-	@npm ci --prefix bench/node-gateway --no-fund --no-audit --loglevel=error
+	@npm ci --prefix bench/gateways/node --no-fund --no-audit --loglevel=error
 	@$(BIN)/python bench/gateway.py $(ARGS)
 
 # Exact versions with hashes, for every platform; ARGS=--upgrade takes newer ones.

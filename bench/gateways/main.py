@@ -1,0 +1,68 @@
+"""The run: every measurement, every peer, one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from typing import Any, Final
+
+from bench.gateways import fanout, idle, latency, report
+from bench.gateways.readers import NODE, SERVERS
+
+MEASURES: Final = ("fanout", "idle", "latency", "across")
+BURST: Final = 12
+
+
+def main() -> None:
+    """Reads the options, measures, prints."""
+    options = _options()
+    if shutil.which("node") is None or not (NODE / "node_modules").is_dir():
+        raise SystemExit("The peers need Node.js, and `npm ci` in bench/gateways/node.")
+    found: dict[str, Any] = {"cpus": os.cpu_count(), "python": sys.version.split()[0]}
+    wanted = options.only.split(",")
+    if "fanout" in wanted:
+        found["fanout"] = [
+            {"server": kind, "readers": readers, "burst": burst}
+            | fanout.fan_out(kind, readers, burst=burst, seconds=options.seconds)
+            for readers in map(int, options.readers.split(","))
+            for burst in map(int, options.bursts.split(","))
+            for kind in options.kinds.split(",")
+        ]
+    if "idle" in wanted:
+        found["idle"] = idle.idle(options.connections, seconds=options.idle_seconds)
+    if "latency" in wanted:
+        found["latency"] = {
+            name: _latency(name, rounds=options.rounds, seconds=options.load_seconds)
+            for name in options.systems.split(",")
+        }
+    if "across" in wanted:
+        with latency.jobcast(gateways=2) as places:
+            found["across"] = {
+                "two": latency.across(places, rounds=options.rounds),
+                "one": latency.across(places[:1], rounds=options.rounds),
+            }
+    print(json.dumps(found, indent=2) if options.json else report.text(found))
+
+
+def _latency(name: str, *, rounds: int, seconds: float) -> dict[str, Any]:
+    with latency.SYSTEMS[name]() as places:
+        return latency.measure(places[0], rounds=rounds, seconds=seconds)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-gateway", description=__doc__)
+    parser.add_argument("--only", default=",".join(MEASURES), help="measurements")
+    parser.add_argument("--kinds", default=",".join(SERVERS), help="servers of the fan-out")
+    parser.add_argument("--readers", default="1000,5000")
+    parser.add_argument("--bursts", default=f"1,{BURST}", help="events that are sent at once")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each fan-out")
+    parser.add_argument("--connections", type=int, default=10_000)
+    parser.add_argument("--idle-seconds", type=float, default=50.0)
+    parser.add_argument("--systems", default=",".join(latency.SYSTEMS), help="of the latency")
+    parser.add_argument("--rounds", type=int, default=300, help="jobs, one at a time")
+    parser.add_argument("--load-seconds", type=float, default=6.0)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
