@@ -65,6 +65,17 @@ async def test_the_canary_tells_how_late_messages_come(redis: RedisServer) -> No
         assert bus.lag is not None and 0 <= bus.lag < 10
 
 
+async def test_the_lag_grows_while_redis_stands_still(redis: RedisServer) -> None:
+    async with opened(redis.url, deaf_after=60) as bus:
+        await until(lambda: bus.lag is not None)
+        redis.pause()
+        try:
+            await until(lambda: (bus.lag or 0) > 0.5)
+        finally:
+            redis.resume()
+        await until(lambda: (bus.lag or 0) < 0.5)
+
+
 async def test_a_flush_takes_who_is_there_until_the_next_renewal(redis: RedisServer) -> None:
     rooms = {"channel:t/c": Attendance(2, frozenset({"ada"}))}
     async with opened(redis.url) as bus:

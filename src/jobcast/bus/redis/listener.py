@@ -9,12 +9,14 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from time import monotonic
 from typing import Any, Final
 
 import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from jobcast.bus.redis.canary import Canary
 from jobcast.runtime.ids import new_id
 from jobcast.runtime.loops import jittered
 
@@ -59,12 +61,11 @@ class Listener:
         self.reconnects = 0
         self.deaf = 0
         self.connected = False
-        self.lag: float | None = None
-        self._sung = 0.0
         self._connect = connect
         self._receive = receive
         self._topics = topics
-        self._canary = canary
+        self._sing_to = canary
+        self._canary = Canary()
         self._canary_topic = f"{prefix}canary:{new_id()}"
         self._canary_every = canary_every
         self._deaf_after = deaf_after
@@ -72,10 +73,14 @@ class Listener:
         self._waiting: Counter[str] = Counter()
         self._confirmed: dict[str, list[asyncio.Future[None]]] = {}
         self._news: list[tuple[bytes, bytes]] = []
-        self._heard = 0.0
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._said = False
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds that the newest canary took, or takes by now; None while none has come."""
+        return self._canary.lag(monotonic())
 
     async def open(self) -> None:
         """Begins to listen; returns when it does, or when the first attempt has failed."""
@@ -151,12 +156,11 @@ class Listener:
 
     async def _listen(self) -> None:
         connection = self._connect()
-        loop = asyncio.get_running_loop()
         canary: asyncio.Task[None] | None = None
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
             self._connection = connection
-            self._heard = loop.time()
+            self._canary.begin(monotonic())
             topics = [*self._topics(), self._canary_topic]
             self._waiting.update(topics)
             await self._send(connection, "SUBSCRIBE", topics)
@@ -171,12 +175,11 @@ class Listener:
             await connection.disconnect(nowait=True)
 
     async def _sing(self, connection: AbstractConnection) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            self._sung = loop.time()
-            await self._canary(self._canary_topic)
+            self._canary.sang(monotonic())
+            await self._sing_to(self._canary_topic)
             await asyncio.sleep(jittered(self._canary_every, chance=random.random()))  # noqa: S311
-            if loop.time() - self._heard > self._deaf_after:
+            if self._canary.silence(monotonic()) > self._deaf_after:
                 self.deaf += 1
                 log.warning("redis is deaf: the connection is replaced")
                 await connection.disconnect(nowait=True)  # which ends the reading
@@ -186,8 +189,7 @@ class Listener:
         kind, topic = response[0], response[1]
         if kind == b"message":
             if topic == self._canary_topic.encode():
-                self._heard = asyncio.get_running_loop().time()
-                self.lag = self._heard - self._sung
+                self._canary.heard(monotonic())
                 return
             if not self._news:
                 # What is parsed already follows before the loop's next turn: one call for all.
