@@ -212,11 +212,6 @@ def _measure(gateway: Gateway) -> None:
     measure("jobcast_ws_subscriptions", "Live subscriptions.", lambda: hub.watches)
     measure("jobcast_ws_topics", "Topics followed on the bus.", lambda: hub.topics)
     measure(
-        "jobcast_ws_repaired",
-        "Events that the bus had dropped and the store brought, since the start.",
-        lambda: hub.repaired,
-    )
-    measure(
         "jobcast_draining",
         "1 while the gateway shuts down.",
         lambda: readiness.phase is Phase.DRAINING,
