@@ -41,7 +41,7 @@ class Transport(Protocol):
         """Bytes that were sent here, but have not left yet."""
 
     def send(self, frames: Sequence[bytes]) -> None:
-        """Sends text frames, in order."""
+        """Sends text frames, in order; after `close`, nothing."""
 
     def ping(self) -> None:
         """Sends a ping of the protocol."""
@@ -155,9 +155,14 @@ class Connection:
         self._act(self._session.close(code, reason))
 
     def deliver(self, frames: Sequence[bytes]) -> None:
-        """Frames of live topics."""
-        if not self._session.closed:
-            self._send(frames)
+        """Sends frames of live topics, as all others are sent; once it is closed, none."""
+        # One hand is never too much, however large: whoever reads gets it.
+        transport = self._transport
+        if transport.waiting <= self._pending_bytes:
+            transport.send(frames)
+        elif not self._session.closed:
+            self._gateway.metrics.slow_closes.inc()
+            self._act(self._session.close(CloseCode.SLOW_READER))
 
     async def lost(self) -> None:
         """The socket is gone: everything of the connection is given up."""
@@ -175,7 +180,7 @@ class Connection:
         for action in actions:
             match action:
                 case Send(frame):
-                    self._send((frame,))
+                    self.deliver((frame,))
                 case Ping():
                     self._transport.ping()
                 case Close(code, reason):
@@ -187,14 +192,6 @@ class Connection:
                         self._worker = asyncio.create_task(self._work(), name=f"ws {self.id}")
                 case _:
                     assert_never(action)
-
-    def _send(self, frames: Sequence[bytes]) -> None:
-        # One hand is never too much, however large: whoever reads gets it.
-        if self._transport.waiting <= self._pending_bytes:
-            self._transport.send(frames)
-            return
-        self._gateway.metrics.slow_closes.inc()
-        self._act(self._session.close(CloseCode.SLOW_READER))
 
     async def _room(self) -> None:
         if self._transport.waiting > min(ROOM_BYTES, self._pending_bytes // 4):
