@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Final
 
 import msgspec
 import structlog
@@ -23,6 +24,11 @@ from jobcast.store.base import Changed
 from jobcast.wire.frames import event_frame
 
 log = structlog.get_logger("jobcast.announcing")
+
+FEW: Final = 10
+FEW_BYTES: Final = 16_384
+"""Up to so many events, so large together, are published to a distant bus without asking who wants
+them: the question would take longer than they do, and an idle system is the one that is timed."""
 
 
 class _News(msgspec.Struct, frozen=True):
@@ -96,7 +102,8 @@ class Announcer:
         newest = {
             events[-1].job_id: events[-1].seq for news in batch for events in news.runs if events
         }
-        wanted = await self._bus.wanted(topics)
+        unasked = self._bus.distant and _few(batch)
+        wanted = topics.keys() if unasked else await self._bus.wanted(topics)
         messages: list[Message] = []
         for news in batch:
             for events in news.runs if wanted else ():
@@ -124,6 +131,11 @@ class Announcer:
             if event.channel is not None and topics[2] in wanted:
                 messages.append(Message(topics[2], 0, frame))
         return messages
+
+
+def _few(batch: Sequence[_News]) -> bool:
+    sizes = [len(event.data) for news in batch for events in news.runs for event in events]
+    return len(sizes) <= FEW and sum(sizes) <= FEW_BYTES
 
 
 def _topics(events: Sequence[Event]) -> list[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from jobcast.bus.base import Message
 from jobcast.bus.memory import MemoryBus
 from jobcast.domain.job import Event, EventType, Job, State, Status
-from jobcast.services.announcing import Announcer
+from jobcast.services.announcing import FEW, FEW_BYTES, Announcer
 from jobcast.store.base import Changed
 
 
@@ -138,3 +140,41 @@ async def test_an_event_without_a_frame_is_logged_and_the_others_go_out(ear: Ear
 async def test_nothing_is_built_that_nobody_reads(ear: Ear) -> None:
     await ear.announcer.changed([Changed(job(), (event(1, data="no object"),))])
     assert ear.heard == []
+
+
+class Distant(MemoryBus):
+    """A bus that has to be asked over a network."""
+
+    distant = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions = 0
+        self.published: list[Message] = []
+
+    async def wanted(self, topics: Iterable[str]) -> Set[str]:
+        self.questions += 1
+        return await super().wanted(topics)
+
+    async def publish(
+        self, messages: Sequence[Message], *, newest: Mapping[str, int] | None = None
+    ) -> None:
+        self.published += messages
+        await super().publish(messages, newest=newest)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "questions"), [(1, 10, 0), (FEW, 10, 0), (FEW + 1, 10, 1), (1, FEW_BYTES, 1)]
+)
+async def test_a_distant_bus_is_asked_who_wants_them_where_that_can_pay(
+    count: int, size: int, questions: int
+) -> None:
+    bus = Distant()
+    announcer = Announcer(bus)
+    data = json.dumps({"data": "x" * size})
+    await announcer.appended(
+        [[event(seq, data=data, type=EventType.OUTPUT)] for seq in range(count)]
+    )
+    await announcer.drained()
+    assert bus.questions == questions
+    assert len(bus.published) == (0 if questions else count)  # nobody reads here
