@@ -18,7 +18,7 @@ from jobcast.bus.base import Bus, Message, job_topic, tenant_topic
 from jobcast.domain.errors import NotFound
 from jobcast.domain.job import Event, Job
 from jobcast.gateway.tenant_watching import TenantTopic, TenantWatch
-from jobcast.gateway.watching import JobWatch
+from jobcast.gateway.watching import JobWatch, ends
 from jobcast.store import jobs as queries
 from jobcast.store.base import Store
 from jobcast.wire.frames import event_frame, with_cursor
@@ -175,7 +175,11 @@ class Hub:
 
     def _on_job(self, job_id: str, messages: Sequence[Message]) -> None:
         whole = True
-        for watch in tuple(self._jobs.get(job_id, ())):
+        watches = tuple(self._jobs.get(job_id, ()))
+        if len(messages) == 1 and not ends(messages[0].body):
+            number, frames = messages[0].number, (messages[0].body,)
+            watches = tuple(watch for watch in watches if not watch.step(number, frames))
+        for watch in watches:
             whole = watch.receive(messages) and whole
         if not whole:
             self._holes.add(job_id)

@@ -17,6 +17,11 @@ WAITING_LIMIT: Final = 10_000
 _TERMINAL: Final = tuple(f'{{"type":"{kind.value}"'.encode() for kind in TERMINAL_EVENTS)
 
 
+def ends(frame: bytes) -> bool:
+    """Whether an event is a job's end."""
+    return frame.startswith(_TERMINAL)
+
+
 class JobWatch:
     """A subscription to a job, made by the hub.
 
@@ -78,17 +83,22 @@ class JobWatch:
         waiting, self._waiting = self._waiting, None
         self.receive([*page, *waiting])
 
+    def step(self, number: int, frames: Sequence[bytes]) -> bool:
+        """Hands over one message that ends nothing, if it is the next; else `receive` has to look.
+
+        Nearly all that come are such ones, and this is all that each costs a watcher.
+        """
+        if number == self.last + 1 and self._waiting is None and self._sink is not None:
+            self.last, self._ended = number, False
+            self._sink(frames)
+            return True
+        return False
+
     def receive(self, messages: Sequence[Message], *, more: bool = False) -> bool:
         """Takes messages in order, from bus or store; False when one before them is missing.
 
         `more`: the store has others behind them.
         """
-        if len(messages) == 1 and self._waiting is None and self._sink is not None:
-            [message] = messages  # nearly always: the next one, alone
-            if message.number == self.last + 1 and not message.body.startswith(_TERMINAL):
-                self.last, self._ended = message.number, False
-                self._sink((message.body,))
-                return True
         if self._waiting is not None:
             if len(self._waiting) < WAITING_LIMIT:
                 self._waiting += messages
@@ -124,7 +134,7 @@ class JobWatch:
                 whole = False
                 break
         if ready:
-            self._ended = ready[-1].startswith(_TERMINAL)
+            self._ended = ends(ready[-1])
             self._sink(ready)
         return whole
 

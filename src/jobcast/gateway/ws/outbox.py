@@ -36,17 +36,18 @@ class Outbox:
 
     def write(self, sockets: "Iterable[Outgoing]") -> None:
         """Hands what waits at these to the network, as far as it takes any."""
-        counts, write = self.counts, os.write
+        write = os.write
+        count = size = 0
         for socket in sockets:
             socket.asked = False
             if socket.held:
                 continue
             frames = socket.frames
             if frames:
-                counts.frames += len(frames)
-                counts.bytes += socket.waiting
-                socket.waiting = 0
                 data = frames[0] if len(frames) == 1 else b"".join(frames)
+                count += len(frames)
+                size += len(data)
+                socket.waiting = 0
                 frames.clear()
                 # Past the transport where that holds nothing: see docs/decisions/0007.
                 transport, written = socket.transport, 0
@@ -59,6 +60,8 @@ class Outbox:
                     transport.write(data[written:])
             if socket.awaited:
                 socket.written()
+        self.counts.frames += count
+        self.counts.bytes += size
 
     def _write_all(self) -> None:
         self.built.clear()
