@@ -13,6 +13,7 @@ from jobcast.settings import Settings, SettingsError
 from jobcast.store.migrating import check
 from jobcast.store.postgres.connecting import engine
 from jobcast.store.postgres.pool import speaking
+from jobcast.store.sqlite.upgrading import require_latest
 from jobcast.store.verifying import Finding, verify
 
 __all__ = ["Finding", "verify_database"]
@@ -27,9 +28,9 @@ async def verify_database(settings: Settings, *, limit: int) -> list[Finding]:
     Raises SettingsError where there is no database of Jobcast, and OutOfReach as a start does.
     """
     url = settings.database_url
-    if url is None:
-        return _verify_file(settings.data_dir / "jobcast.db", limit=limit)
     try:
+        if url is None:
+            return _verify_file(settings.data_dir / "jobcast.db", limit=limit)
         await patiently(lambda: check(url), url)
         return await _verify_postgres(url, limit=limit)
     except Unavailable as problem:
@@ -61,4 +62,7 @@ def _verify_file(path: Path, *, limit: int) -> list[Finding]:
     )
     with file.connect() as conn:
         conn.exec_driver_sql("BEGIN")
+        driver = conn.connection.driver_connection
+        assert driver is not None
+        require_latest(driver)
         return list(verify(conn, now=SystemClock().now(), limit=limit))

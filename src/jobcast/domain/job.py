@@ -76,6 +76,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     `run` is the fence: it rises at every claim and never falls. `attempts` is the used part of the
     budget `max_attempts`. `seq` is the number of the job's newest event. `reply_to` is the channel
     of the message that the job was made of, until its answer has been published there.
+    `traceparent` is where the job stands in a trace, as W3C Trace Context writes it.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     error: str | None = None
     progress: str | None = None
     reply_to: str | None = None
+    traceparent: str | None = None
 
     @property
     def status(self) -> Status:

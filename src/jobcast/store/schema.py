@@ -62,6 +62,7 @@ jobs = Table(
     Column("error", Text),
     Column("progress", Text),
     Column("reply_to", Text),
+    Column("traceparent", Text),
     **HALF_FULL,
 )
 _state = jobs.c.state

@@ -18,7 +18,7 @@ JOB_COLUMNS: Final = (
     "id, tenant_id, user_id, queue, type, state, payload, priority, max_attempts, timeout_ms, tags,"
     " run_at, created_at, updated_at, unique_key, channel, webhook_url, seq, run, attempts, deaths,"
     " cancel_requested, session_id, deadline_at, started_at, finished_at, result, error, progress,"
-    " reply_to"
+    " reply_to, traceparent"
 )
 """In the order of the fields of `domain.job.Job`."""
 
@@ -38,7 +38,7 @@ INSERT_JOBS = f"""
             $9::int[], $10::int[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[],
             $15::bigint[], $16::text[], $17::text[], $18::text[], $19::bigint[], $20::int[],
             $21::int[], $22::int[], $23::boolean[], $24::text[], $25::bigint[], $26::bigint[],
-            $27::bigint[], $28::text[], $29::text[], $30::text[], $31::text[]
+            $27::bigint[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[]
         ) AS given ({JOB_COLUMNS})
         ON CONFLICT DO NOTHING
         RETURNING id, tenant_id, type, created_at
@@ -49,7 +49,7 @@ INSERT_JOBS = f"""
     ), counted AS (
         INSERT INTO rollups AS sums
             (minute, tenant_id, type, shard, submitted, done, failed, cancelled, retried, run_ms)
-        SELECT {NOW} / 60000 * 60000, tenant_id, type, $32::int, count(*), 0, 0, 0, 0, 0
+        SELECT {NOW} / 60000 * 60000, tenant_id, type, $33::int, count(*), 0, 0, 0, 0, 0
         FROM fresh GROUP BY tenant_id, type ORDER BY tenant_id, type
         ON CONFLICT (minute, tenant_id, type, shard) DO UPDATE SET
             submitted = sums.submitted + excluded.submitted

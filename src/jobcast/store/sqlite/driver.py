@@ -23,11 +23,11 @@ from jobcast.store.base import (
     Submitted,
     TypeInfo,
 )
-from jobcast.store.schema import metadata
 from jobcast.store.sqlite import claiming, running, sessions, statements, submitting
 from jobcast.store.sqlite.changes import UNFIT
 from jobcast.store.sqlite.connection import Link
 from jobcast.store.sqlite.threads import Readers, Writer
+from jobcast.store.sqlite.upgrading import lay
 
 T = TypeVar("T")
 
@@ -47,9 +47,10 @@ class SqliteStore:
         self._readers: Readers
 
     async def open(self) -> None:
-        """Takes the folder, lays the tables, disowns the sessions of an earlier process.
+        """Takes the folder, lays the tables or brings them up to this release, and disowns the
+        sessions of an earlier process.
 
-        Raises Unavailable when another process has the folder.
+        Raises Unavailable when another process has the folder, or another release its file.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = (self._folder / "lock").open("w")
@@ -63,7 +64,12 @@ class SqliteStore:
             ) from None
         path = self._folder / "jobcast.db"
         self._writer = Writer(path)
-        await self._writer(_lay)
+        try:
+            await self._writer(_lay)
+        except BaseException:
+            await self._writer.close()
+            self._lock.close()
+            raise
         self._readers = Readers(path)
         await self._learn_caps()
 
@@ -199,7 +205,7 @@ class SqliteStore:
 
 
 def _lay(link: Link) -> None:
-    metadata.create_all(link.sql)
+    lay(link.sql, link.raw)
     link.raw.execute(
         "INSERT INTO counters (name, value) VALUES ('change', 0) ON CONFLICT DO NOTHING"
     )
