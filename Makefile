@@ -86,8 +86,9 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 \
 
 lock: ## compile requirements/ anew from pyproject.toml (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv: install it and run make lock again."; exit 1; }
-	$(COMPILE) pyproject.toml --extra starter --group dev -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --constraint requirements/dev.txt -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra starter --extra otel --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra starter --extra otel --constraint requirements/dev.txt \
+		-o requirements/runtime.txt
 	$(COMPILE) requirements/bench.in -o requirements/bench.txt
 
 clean: ## remove what was made, .venv included; .jobcast (your data) stays

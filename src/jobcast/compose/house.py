@@ -12,6 +12,7 @@ from functools import partial
 from jobcast.app import App
 from jobcast.bus.base import TYPES, WEBHOOKS, Bus, Message
 from jobcast.compose.drivers import Drivers, open_drivers
+from jobcast.compose.tracing import open_tracing
 from jobcast.gateway.channel_metrics import ChannelMetrics
 from jobcast.gateway.hub import REPAIR_EVERY, Hub
 from jobcast.gateway.readiness import Phase
@@ -21,6 +22,7 @@ from jobcast.gateway.ws.registry import TICK_EVERY, Connections
 from jobcast.gateway.ws.revoked import LOOK_EVERY, Revoked
 from jobcast.runtime.clock import Clock, SystemClock
 from jobcast.runtime.loops import Ticker
+from jobcast.runtime.tracing import Tracing
 from jobcast.safe_http import reach_of
 from jobcast.services.accounts import Accounts
 from jobcast.services.announcing import Announcer
@@ -71,6 +73,7 @@ class Ground:
     jobs: Jobs
     upkeep: Upkeep
     bulk: Bulk
+    tracing: Tracing
 
     @property
     def store(self) -> Store:
@@ -88,18 +91,19 @@ async def lay_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     database that nobody looked at for long is one that was away.
     """
     clock = SystemClock()
+    tracing = open_tracing(settings, stack)
     drivers = await open_drivers(settings, stack, clock=clock)
     announcer = Announcer(drivers.bus)
     stack.push_async_callback(announcer.drained)
     types = JobTypes(drivers.store, clock)
     cache = JobCache(drivers.bus)
-    jobs = Jobs(drivers.store, announcer, types, settings, clock, cache)
+    jobs = Jobs(drivers.store, announcer, types, settings, clock, cache, tracing)
     stack.push_async_callback(jobs.drained)
     await _listen(drivers.bus, TYPES, types.forget)
     upkeep = Upkeep(drivers.store, drivers.bus, announcer, settings, clock)
     await _tick(stack, {"rescue": (upkeep.rescue, RESCUE_EVERY)})
     bulk = Bulk(drivers.store, announcer, jobs.changes, clock)
-    return Ground(settings, clock, drivers, announcer, types, jobs, upkeep, bulk)
+    return Ground(settings, clock, drivers, announcer, types, jobs, upkeep, bulk, tracing)
 
 
 async def build_deliverer(ground: Ground, stack: AsyncExitStack) -> Callable[[], None]:
@@ -114,6 +118,7 @@ async def build_deliverer(ground: Ground, stack: AsyncExitStack) -> Callable[[],
             schedule=ground.settings.webhook_schedule,
             max_bytes=ground.settings.max_webhook_bytes,
             disable_after=ground.settings.webhook_disable_after,
+            tracing=ground.tracing,
         )
     )
     await _listen(ground.bus, WEBHOOKS, deliverer.notify)
@@ -238,6 +243,7 @@ async def build_worker(
         threads=threads,
         settings=settings,
         clock=clock,
+        tracing=ground.tracing,
     )
     upkeep = ground.upkeep
     scheduler = Scheduler(store, ground.jobs, clock)

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
+from jobcast.compose.tracing import tracing_of
 from jobcast.domain.addresses import reach_for
 from jobcast.domain.errors import JobcastError
 from jobcast.domain.job import Job
 from jobcast.runtime.clock import SystemClock
 from jobcast.runtime.ids import new_id
+from jobcast.runtime.tracing import Work
 from jobcast.services.job_input import make_job, parse_job, payload_text
 from jobcast.services.job_types import check_payload, choose
 from jobcast.services.local_key import TENANT
@@ -47,20 +49,23 @@ async def submit_within(
     info = choose({row["type"]: TypeInfo(*row) for row in rows}, asked.type)
     check_payload(info, payload)
     now = SystemClock().now()
-    job = make_job(
-        asked,
-        payload,
-        info,
-        job_id=new_id(),
-        tenant_id=tenant or TENANT,
-        user_id=None,
-        now=now,
-        reach=reach_for(
-            production=settings.env == "production", networks=settings.allowed_networks
-        ),
-    )
-    await raw.execute(ENTER_TENANT, job.tenant_id, now)
-    return await _submit(raw, job, idempotency_key)
+    with tracing_of(settings).span(Work.SUBMIT, asked.type, parent=None) as span:
+        job = make_job(
+            asked,
+            payload,
+            info,
+            job_id=new_id(),
+            tenant_id=tenant or TENANT,
+            user_id=None,
+            now=now,
+            reach=reach_for(
+                production=settings.env == "production", networks=settings.allowed_networks
+            ),
+            traceparent=span.traceparent,
+        )
+        span.note(job_id=job.id, queue=job.queue, tenant=job.tenant_id)
+        await raw.execute(ENTER_TENANT, job.tenant_id, now)
+        return await _submit(raw, job, idempotency_key)
 
 
 async def _submit(raw: Foreign, job: Job, idempotency_key: str | None) -> Job:

@@ -22,6 +22,7 @@ from jobcast.domain.webhook import Answer, DeliveryState, Next, after_attempt
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 from jobcast.runtime.loops import Ticker
+from jobcast.runtime.tracing import PASSING, Tracing, Work
 from jobcast.services import delivery_batches
 from jobcast.services.delivery_batches import HELD_BACK, Parcel
 from jobcast.services.delivery_record import Counts, Recorder
@@ -82,6 +83,7 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
         grace: float = 10.0,
         backoff: float = 0.1,
         chance: Callable[[], float] = random.random,
+        tracing: Tracing = PASSING,
     ) -> None:
         if not secrets:
             raise ValueError("Webhooks need a secret to be signed with.")
@@ -96,6 +98,7 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
         self._attempt_ms = int(attempt_time * 1_000)
         self._grace = grace
         self._chance = chance
+        self._tracing = tracing
         self._ticker = Ticker("webhooks", self.tick, every=POLL)
         self._flights: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
@@ -232,7 +235,23 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
                 timestamp=at // 1_000,
             )
             headers = {"X-Jobcast-Attempt": str(delivery.attempt), **vouchers}
-            return await self._post(delivery.url, body=body, headers=headers)
+            with self._tracing.span(
+                Work.WEBHOOK,
+                "POST",
+                parent=delivery.traceparent,
+                endpoint=delivery.endpoint,  # not the whole address: its path may be a secret
+                job=delivery.job_id,
+                tenant=delivery.tenant_id,
+                attempt=delivery.attempt,
+            ) as span:
+                if span.traceparent is not None:
+                    headers["traceparent"] = span.traceparent
+                answer = await self._post(delivery.url, body=body, headers=headers)
+                if answer.status_code is not None:
+                    span.note(status=answer.status_code)
+                if answer.error is not None:
+                    span.failed(answer.error)
+            return answer
         except Exception:
             # Our own bug: it costs this delivery an attempt, so that it can't go round for ever.
             log.exception("webhook not sent", job=delivery.job_id, delivery=delivery.id)

@@ -130,6 +130,7 @@ def make_job(
     user_id: str | None,
     now: int,
     reach: Reach,
+    traceparent: str | None = None,
 ) -> Job:
     """The job that a checked body asks for.
 
@@ -154,6 +155,7 @@ def make_job(
         unique_key=body.unique_key,
         channel=body.channel,
         webhook_url=_webhook_url(body.webhook_url, reach),
+        traceparent=traceparent,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
+import structlog
 from sqlalchemy import Connection
 
 from jobcast.domain import access
@@ -15,6 +16,7 @@ from jobcast.domain.job import Event, EventType, Job
 from jobcast.runtime.batcher import Batcher, Overloaded
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
+from jobcast.runtime.tracing import PASSING, Tracing, Work
 from jobcast.services.announcing import Announcer
 from jobcast.services.changes import Changes
 from jobcast.services.job_cache import JobCache
@@ -27,6 +29,8 @@ from jobcast.store import accounts
 from jobcast.store import jobs as queries
 from jobcast.store.base import Changed, Idempotency, Outcome, Store, Submit, Submitted
 from jobcast.store.jobs import Filter, Page, StoredFile
+
+log = structlog.get_logger("jobcast.jobs")
 
 PAGE_OF_EVENTS = 1_000
 """Events read from the store in one go."""
@@ -49,9 +53,11 @@ class Jobs:
         settings: Settings,
         clock: Clock,
         cache: JobCache,
+        tracing: Tracing = PASSING,
     ) -> None:
         self._store = store
         self._cache = cache
+        self._tracing = tracing
         self._announcer = announcer
         self._types = types
         self._settings = settings
@@ -71,21 +77,32 @@ class Jobs:
         *,
         idempotency: Idempotency | None = None,
         job_id: str | None = None,
+        traceparent: str | None = None,
     ) -> Submitted:
         """Makes a job of a checked body; committed and announced when this returns.
 
-        `job_id` is for those who repeat themselves: with the same one it is the same job.
+        `job_id` is for those who repeat themselves: with the same one it is the same job. The job
+        is a part of the trace at `traceparent`.
         """
-        job = await self._job(principal, body, job_id=job_id)
-        await self._waiting.admit(job.tenant_id)
-        await self._enter_tenants(principal, [job])
-        return await self._submitted(Submit(job, idempotency))
+        with self._tracing.span(Work.SUBMIT, body.type, parent=traceparent) as span:
+            job = await self._job(principal, body, job_id=job_id, traceparent=span.traceparent)
+            await self._waiting.admit(job.tenant_id)
+            await self._enter_tenants(principal, [job])
+            submitted = await self._submitted(Submit(job, idempotency))
+            made = submitted.job
+            span.note(job_id=made.id, queue=made.queue, tenant=made.tenant_id)
+        log.debug("job submitted", job_id=made.id, type=made.type, tenant=made.tenant_id)
+        return submitted
 
     async def take(self, principal: Principal, job: Job) -> None:
         """Enters a job that a service has made itself: no submission, but it waits like any."""
-        await self._waiting.admit(job.tenant_id)
-        await self._enter_tenants(principal, [job])
-        await self._submitted(Submit(job))
+        with self._tracing.span(Work.SUBMIT, job.type, parent=None) as span:
+            if span.traceparent is not None:
+                job = msgspec.structs.replace(job, traceparent=span.traceparent)
+            await self._waiting.admit(job.tenant_id)
+            await self._enter_tenants(principal, [job])
+            await self._submitted(Submit(job))
+            span.note(job_id=job.id, queue=job.queue, tenant=job.tenant_id)
 
     async def withdraw(self, job_id: str) -> None:
         """Cancels a job that `take` has entered, if nobody has begun it."""
@@ -97,12 +114,23 @@ class Jobs:
         bodies: Sequence[JobBody],
         *,
         idempotency: Idempotency | None = None,
+        traceparent: str | None = None,
     ) -> list[Submitted]:
         """Makes all of the jobs, or none of them; in their order."""
+        with self._tracing.span(Work.SUBMIT, "batch", parent=traceparent, count=len(bodies)) as at:
+            return await self._submit_all(principal, bodies, idempotency, at.traceparent)
+
+    async def _submit_all(
+        self,
+        principal: Principal,
+        bodies: Sequence[JobBody],
+        idempotency: Idempotency | None,
+        traceparent: str | None,
+    ) -> list[Submitted]:
         batch = []
         for place, body in enumerate(bodies):
             try:
-                job = await self._job(principal, body)
+                job = await self._job(principal, body, traceparent=traceparent)
             except (InvalidRequest, TooLarge) as problem:
                 raise _within(f"jobs[{place}]", problem) from None
             key = idempotency and Idempotency(f"{idempotency.key}#{place}", idempotency.digest)
@@ -220,7 +248,14 @@ class Jobs:
             sentence = "The server is overloaded. Try again in a moment."
             raise Unavailable(sentence, retry_after=1) from None
 
-    async def _job(self, principal: Principal, body: JobBody, *, job_id: str | None = None) -> Job:
+    async def _job(
+        self,
+        principal: Principal,
+        body: JobBody,
+        *,
+        job_id: str | None = None,
+        traceparent: str | None = None,
+    ) -> Job:
         access.require(principal, Scope.WRITE)
         payload = payload_text(body.payload, limit=self._settings.max_payload_bytes)
         info = await self._types.resolve(body.type)
@@ -234,6 +269,7 @@ class Jobs:
             user_id=principal.user_id,
             now=self._clock.now(),
             reach=self._reach,
+            traceparent=traceparent,
         )
 
     async def _enter_tenants(self, principal: Principal, jobs: Iterable[Job]) -> None:

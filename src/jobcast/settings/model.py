@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     port: values.Port = 3000
     data_dir: values.Folder = Path(".jobcast")
     log_level: values.LogLevel = "info"
+    #: Whether spans go to OpenTelemetry.
+    tracing: values.Flag = False
 
     #: None: SQLite in `data_dir`; else it starts with `postgresql://`.
     database_url: values.DatabaseUrl = None

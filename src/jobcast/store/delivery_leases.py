@@ -30,19 +30,20 @@ from sqlalchemy import (
 )
 
 from jobcast.domain.webhook import Answer, DeliveryState, Next
-from jobcast.store.schema import deliveries, delivery_attempts
+from jobcast.store.schema import deliveries, delivery_attempts, jobs
 
 RING_WALK: Final = 1_000
 """Endpoints that one walk looks at: a bound on what a transaction costs when many are waiting."""
 
 _PENDING = deliveries.c.state == literal_column("'PENDING'")
+_TRACEPARENT = select(jobs.c.traceparent).where(jobs.c.id == deliveries.c.job_id).scalar_subquery()
 
 
 class Leased(msgspec.Struct, frozen=True):
     """A delivery that is the taker's until `leased_until`.
 
     `attempt` is the number of the attempt to make, `round_attempt` its place in the schedule: the
-    two part at a redelivery, which begins the schedule anew.
+    two part at a redelivery, which begins the schedule anew. `traceparent` is its job's.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Leased(msgspec.Struct, frozen=True):
     round_attempt: int
     lease: str
     leased_until: int
+    traceparent: str | None = None
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -233,6 +235,7 @@ def _take(
             deliveries.c.attempts + 1 - deliveries.c.round_start,
             deliveries.c.lease,
             deliveries.c.leased_until,
+            _TRACEPARENT,
         )
     )
     by_id = {row[0]: Leased(*row) for row in taken}

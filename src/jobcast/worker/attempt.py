@@ -22,11 +22,13 @@ from jobcast.domain.lifecycle import (
     DEATHS_BEFORE_ALONE,
     DiedAlone,
     Ending,
+    Errored,
     Released,
     Succeeded,
 )
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.timers import Deadline, Timers
+from jobcast.runtime.tracing import PASSING, Span, Tracing, Work
 from jobcast.settings import Settings
 from jobcast.store.base import Draft, Finish
 from jobcast.worker.context import Calls, Context, SyncContext
@@ -60,6 +62,7 @@ class Tools(msgspec.Struct, frozen=True):
     clock: Clock
     pace: Pace = Pace()
     timers: Timers = msgspec.field(default_factory=Timers)
+    tracing: Tracing = PASSING
 
 
 class Attempt(Calls):
@@ -92,6 +95,7 @@ class Attempt(Calls):
         self._timer: Deadline | asyncio.TimerHandle | None = None
         self._last_call: Deadline | asyncio.TimerHandle | None = None
         self._began = False
+        self._traceparent = job.traceparent
         self._extended_at = tools.clock.monotonic()
 
     @property
@@ -153,7 +157,9 @@ class Attempt(Calls):
         await self._tools.desk.publish(self.job, channel=channel, data=data)
 
     async def submit(self, type: str, payload: str, options: Mapping[str, Any]) -> str:
-        return await self._tools.desk.submit(self.job, type=type, payload=payload, options=options)
+        return await self._tools.desk.submit(
+            self.job, type=type, payload=payload, options=options, traceparent=self._traceparent
+        )
 
     async def jobs(self, since: int | None, until: int | None, limit: int) -> list[dict[str, Any]]:
         return await self._tools.desk.jobs(self.job, since=since, until=until, limit=limit)
@@ -183,14 +189,29 @@ class Attempt(Calls):
 
     async def _run(self) -> None:
         self._began = True
+        job = self.job
+        with self._tools.tracing.span(
+            Work.RUN,
+            job.type,
+            parent=job.traceparent,
+            job_id=job.id,
+            queue=job.queue,
+            tenant=job.tenant_id,
+            attempt=job.run,
+        ) as span:
+            self._traceparent = span.traceparent
+            ending = await self._ended()
+            _note(span, ending)
+        self._finish(ending)
+
+    async def _ended(self) -> Ending:
         try:
-            ending = await self._ending() if self._reason is None else self._stopped("")
+            return await self._ending() if self._reason is None else self._stopped("")
         except asyncio.CancelledError:
-            ending = self._stopped("The handler was cancelled from within")
+            return self._stopped("The handler was cancelled from within")
         except Exception as problem:  # a fault of ours: the job must end all the same
             log.exception("an attempt broke", job_id=self.job.id)
-            ending = self._again(f"The worker failed to run it: {type(problem).__name__}")
-        self._finish(ending)
+            return self._again(f"The worker failed to run it: {type(problem).__name__}")
 
     async def _ending(self) -> Ending:
         if self.job.reply_to is not None:
@@ -290,3 +311,18 @@ class Attempt(Calls):
         self, done: Callable[["Attempt", Finish], None], ending: Ending, drafts: Sequence[Draft]
     ) -> None:
         done(self, Finish(self.fence, ending, () if self.fenced else tuple(drafts)))
+
+
+def _note(span: Span, ending: Ending) -> None:
+    """Says in the trace how a run has ended."""
+    match ending:
+        case Succeeded():
+            span.note(outcome="done")
+        case Errored(error, retry_at):
+            span.note(outcome="failed" if retry_at is None else "retrying")
+            span.failed(error)
+        case Released():
+            span.note(outcome="released")
+        case DiedAlone():
+            span.note(outcome="failed")
+            span.failed("its worker died")

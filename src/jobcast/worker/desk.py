@@ -90,11 +90,21 @@ class Desk:
         topic = channel_topic(job.tenant_id, channel)
         await self._bus.post(topic, body, key=None, now=now)
 
-    async def submit(self, job: Job, *, type: str, payload: str, options: Mapping[str, Any]) -> str:
-        """Submits a job as the tenant and user of this one; its id."""
+    async def submit(
+        self,
+        job: Job,
+        *,
+        type: str,
+        payload: str,
+        options: Mapping[str, Any],
+        traceparent: str | None = None,
+    ) -> str:
+        """Submits a job as the tenant and user of this one, in the trace of its run; its id."""
         body = {_camel(name): value for name, value in options.items()}
         text = msgspec.json.encode({**body, "type": type, "payload": msgspec.Raw(payload.encode())})
-        submitted = await self._jobs.submit(_principal(job), parse_job(text))
+        submitted = await self._jobs.submit(
+            _principal(job), parse_job(text), traceparent=traceparent
+        )
         return submitted.job.id
 
     async def extend(self, fence: Fence, *, deadline_at: int) -> bool:

@@ -30,6 +30,7 @@ from jobcast.gateway.http.job_shapes import (
 from jobcast.gateway.http.operation import Operation, Parameter, route
 from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
+from jobcast.runtime.tracing import traceparent_of
 from jobcast.services.job_input import BatchBody, JobBody, parse_batch, parse_job
 from jobcast.store.base import Idempotency
 from jobcast.wire.api import (
@@ -66,7 +67,9 @@ class _Jobs:
         body = parse_job(data)
         key = _idempotency(request, data)
         quota = await self._gateway.limiter.submissions(principal)
-        submitted = await self._jobs.submit(principal, body, idempotency=key)
+        submitted = await self._jobs.submit(
+            principal, body, idempotency=key, traceparent=_traceparent(request)
+        )
         job = submitted.job
         mounted = request.scope.get("root_path", "")
         headers = {**quota.headers(), "Location": f"{mounted}/api/jobs/{job.id}"}
@@ -85,7 +88,9 @@ class _Jobs:
         bodies = parse_batch(data, most=settings.max_batch)
         key = _idempotency(request, data)
         quota = await self._gateway.limiter.submissions(principal, count=len(bodies))
-        submitted = await self._jobs.submit_all(principal, bodies, idempotency=key)
+        submitted = await self._jobs.submit_all(
+            principal, bodies, idempotency=key, traceparent=_traceparent(request)
+        )
         headers = quota.headers()
         if all(one.replayed for one in submitted):
             headers["Idempotency-Replayed"] = "true"
@@ -244,6 +249,10 @@ def _cursor(request: Request) -> str | None:
         sentence = "Must be the meta.cursor of the page before"
         raise InvalidRequest("Validation error", fields={"cursor": [sentence]})
     return text
+
+
+def _traceparent(request: Request) -> str | None:
+    return traceparent_of(request.headers.get("traceparent"))
 
 
 def _idempotency(request: Request, data: bytes) -> Idempotency | None:
