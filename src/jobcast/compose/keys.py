@@ -1,12 +1,11 @@
 """The first key, made on the database itself: there is no other one yet to make it with."""
 
-import sys
 from contextlib import AsyncExitStack
 
 from jobcast.compose.drivers import open_store
+from jobcast.compose.telling import log_as_set
 from jobcast.domain.access import Scope
 from jobcast.runtime.clock import SystemClock
-from jobcast.runtime.telemetry import configure_logging
 from jobcast.services.keys import ApiKeys, NewKey
 from jobcast.services.local_key import TENANT
 from jobcast.settings import Settings
@@ -17,7 +16,7 @@ async def issue_service_key(settings: Settings, *, name: str | None) -> NewKey:
 
     Whoever can reach the database may do so. Raises SettingsError and OutOfReach as a start does.
     """
-    configure_logging(level=settings.log_level, pretty=sys.stderr.isatty())
+    log_as_set(settings)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         store = await open_store(settings, stack, clock=clock)

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -23,10 +22,10 @@ from jobcast.compose.serving import (
     server_of,
     tune,
 )
+from jobcast.compose.telling import log_as_set
 from jobcast.domain.errors import Unavailable
 from jobcast.gateway.http.app import build_app
 from jobcast.gateway.ws.sockets import Sockets
-from jobcast.runtime.telemetry import configure_logging
 from jobcast.settings import Settings, SettingsError
 from jobcast.store.migrating import migrate
 
@@ -86,7 +85,7 @@ async def lay_schema(settings: Settings) -> list[str]:
     """
     url = settings.database_url
     assert url is not None
-    configure_logging(level=settings.log_level, pretty=sys.stderr.isatty())
+    log_as_set(settings)
     try:
         return await patiently(lambda: migrate(url), url)
     except Unavailable as problem:

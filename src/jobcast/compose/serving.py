@@ -14,13 +14,13 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jobcast.compose.telling import log_as_set
 from jobcast.gateway.hosts import HostGuard
 from jobcast.gateway.root import Root
 from jobcast.gateway.server import BoundedHttp
 from jobcast.gateway.state import Gateway
 from jobcast.gateway.ws.registry import Connections
 from jobcast.gateway.ws.sockets import Sockets
-from jobcast.runtime.telemetry import configure_logging
 from jobcast.settings import Settings
 
 SWITCH_SECONDS: Final = 0.0005
@@ -41,7 +41,7 @@ def tune(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*COLLECT_EVERY)
     gc.freeze()
-    configure_logging(level=settings.log_level, pretty=sys.stderr.isatty())
+    log_as_set(settings)
 
 
 def server_of(

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, Protocol
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from jobcast.domain.webhook import Answer, DeliveryState, Next, after_attempt
 from jobcast.runtime.clock import Clock
@@ -197,6 +198,8 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
 
     async def _fly(self, parcel: Parcel) -> None:
         delivery = parcel.delivery
+        # In the context of this task alone.
+        bind_contextvars(job_id=delivery.job_id, delivery=delivery.id)
         at = self._clock.now()
         if at + self._attempt_ms > delivery.leased_until:
             self.counts.lost += 1  # taking it took so long that another may take it meanwhile
@@ -254,7 +257,7 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
             return answer
         except Exception:
             # Our own bug: it costs this delivery an attempt, so that it can't go round for ever.
-            log.exception("webhook not sent", job=delivery.job_id, delivery=delivery.id)
+            log.exception("webhook not sent")
             return Answer(None, UNSENT)
 
     def _count(self, attempted: Attempted) -> None:
@@ -270,8 +273,6 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
                 self.counts.gone += 1
         log.info(
             "webhook not delivered",
-            job=attempted.delivery.job_id,
-            delivery=attempted.delivery.id,
             endpoint=attempted.delivery.endpoint,  # not the whole address: its path may be a secret
             attempt=attempted.delivery.attempt,
             status=attempted.answer.status_code,

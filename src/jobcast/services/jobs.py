@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
-import structlog
 from sqlalchemy import Connection
 
 from jobcast.domain import access
@@ -29,8 +28,6 @@ from jobcast.store import accounts
 from jobcast.store import jobs as queries
 from jobcast.store.base import Changed, Idempotency, Outcome, Store, Submit, Submitted
 from jobcast.store.jobs import Filter, Page, StoredFile
-
-log = structlog.get_logger("jobcast.jobs")
 
 PAGE_OF_EVENTS = 1_000
 """Events read from the store in one go."""
@@ -91,7 +88,6 @@ class Jobs:
             submitted = await self._submitted(Submit(job, idempotency))
             made = submitted.job
             span.note(job_id=made.id, queue=made.queue, tenant=made.tenant_id)
-        log.debug("job submitted", job_id=made.id, type=made.type, tenant=made.tenant_id)
         return submitted
 
     async def take(self, principal: Principal, job: Job) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from jobcast.domain.job import EventType, Fence, Job
 from jobcast.domain.lifecycle import (
@@ -190,6 +191,10 @@ class Attempt(Calls):
     async def _run(self) -> None:
         self._began = True
         job = self.job
+        bind_contextvars(job_id=job.id, attempt=job.run)  # in the context of this task alone
+        if self._tools.tracing is PASSING:
+            self._finish(await self._ended())
+            return
         with self._tools.tracing.span(
             Work.RUN,
             job.type,
@@ -210,7 +215,7 @@ class Attempt(Calls):
         except asyncio.CancelledError:
             return self._stopped("The handler was cancelled from within")
         except Exception as problem:  # a fault of ours: the job must end all the same
-            log.exception("an attempt broke", job_id=self.job.id)
+            log.exception("an attempt broke")
             return self._again(f"The worker failed to run it: {type(problem).__name__}")
 
     async def _ending(self) -> Ending:

@@ -12,13 +12,16 @@ import os
 import queue
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Any, Final, NoReturn
 
 from jobcast.domain.json import dumps
+from jobcast.runtime.telemetry import about, configure_logging
 from jobcast.settings import Settings
 from jobcast.worker import pipe as frames
 from jobcast.worker.context import Context, SyncContext
@@ -46,6 +49,8 @@ def main(sock: socket.socket, settings: Settings) -> None:
     # Ctrl-C in the terminal doesn't reach it. (A handler rather than SIG_IGN, which programs that
     # a handler starts would inherit.) The worker blocked SIGINT until here.
     os.setsid()
+    pretty = sys.stderr.isatty() and settings.env != "production"
+    configure_logging(level=settings.log_level, pretty=pretty)
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     link = Link(sock, settings)
@@ -187,14 +192,20 @@ async def _on_loop(kind: JobType, payload: Any, run: Run, link: Link) -> Any:
 
     run.on_cancel(lambda order: loop.call_soon_threadsafe(cancel, order))
     context = Context(run.start.job, link.calls(), link.settings, lambda: cancelled)
-    return await kind.handler(context, payload)
+    with _about(run):
+        return await kind.handler(context, payload)
 
 
 def _in_main_thread(kind: JobType, payload: Any, run: Run, link: Link) -> Any:
     cancelled = threading.Event()
     run.on_cancel(lambda _order: cancelled.set())
     context = SyncContext(run.start.job, link.calls(), link.settings, cancelled, link.wait)
-    return kind.handler(context, payload)
+    with _about(run):
+        return kind.handler(context, payload)
+
+
+def _about(run: Run) -> AbstractContextManager[None]:
+    return about(job_id=run.start.job.id, attempt=run.start.job.run)
 
 
 def _returned(result: Any, *, most: int) -> Outcome:

@@ -8,6 +8,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from jobcast.domain.errors import JobcastError
 from jobcast.gateway.http.envelope import refusal
@@ -47,6 +48,7 @@ class Frame:
         self._app = app
         self._gateway = gateway
         self._faults = faults
+        self._tells = gateway.settings.log_level == "debug"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,15 +58,17 @@ class Frame:
         began = clock.monotonic()
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id.decode()
+        tokens = bind_contextvars(request_id=scope[REQUEST_ID])
         scope[MOST] = self._gateway.settings.max_page_size
-        status = 0
+        status, location = 0, None
 
         async def framed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, location
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = list(message.get("headers", ()))
-                there = {name for name, _ in headers}
+                there = dict(headers)
+                location = there.get(b"location")
                 headers += (pair for pair in _UNLESS_SET if pair[0] not in there)
                 headers += _ALWAYS
                 if scope["scheme"] == "https" and self._gateway.settings.env == "production":
@@ -89,7 +93,6 @@ class Frame:
             log.error(
                 "request failed",
                 exception=traceback.format_exc(),
-                request_id=scope[REQUEST_ID],
                 method=scope["method"],
                 path=scope["path"],
             )
@@ -99,12 +102,22 @@ class Frame:
             response = refusal(500, "Internal server error", code="INTERNAL_ERROR")
             await response(scope, receive, framed)
         finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            seconds = clock.monotonic() - began
             self._gateway.metrics.answered(
-                method=scope["method"],
-                route=getattr(scope.get("route"), "path", "unmatched"),
-                status=status or 499,
-                seconds=clock.monotonic() - began,
+                method=scope["method"], route=route, status=status or 499, seconds=seconds
             )
+            if self._tells:
+                # A submit's answer says where its job is, so this line leads from one to the other.
+                log.debug(
+                    "answered",
+                    method=scope["method"],
+                    route=route,
+                    status=status or 499,
+                    ms=round(seconds * 1_000, 1),
+                    location=None if location is None else location.decode("latin-1"),
+                )
+            reset_contextvars(**tokens)
 
 
 def _request_id(scope: Scope) -> bytes:

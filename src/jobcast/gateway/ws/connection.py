@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol, assert_never
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from jobcast.domain.access import Kind, Principal
 from jobcast.domain.errors import JobcastError, Unauthorized, Unavailable
@@ -198,6 +199,7 @@ class Connection:
             await self._transport.drained()
 
     async def _work(self) -> None:
+        bind_contextvars(connection_id=self.id)  # in the context of this task alone
         try:
             while self._requests:
                 request = self._requests.popleft()
@@ -206,7 +208,7 @@ class Connection:
                 except JobcastError as problem:
                     self._act(self._session.failed(request, problem))
                 except Exception:
-                    log.exception("command failed", connection=self.id, command=type(request))
+                    log.exception("command failed", command=type(request).__name__)
                     fault = Unavailable("Internal server error")
                     self._act(self._session.failed(request, fault))
         finally:

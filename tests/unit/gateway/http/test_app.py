@@ -5,6 +5,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from structlog.contextvars import merge_contextvars
 from tests.unit.gateway.http.caller import Caller, app_over
 from tests.unit.services.database import Database
 from tests.unit.services.world import PASSWORD, World, settings
@@ -151,7 +152,7 @@ async def test_a_wrong_method_is_told_all_that_the_path_allows(caller: Caller) -
 async def test_our_own_fault_is_a_500_that_shows_nothing_and_a_log_that_shows_all(
     caller: Caller,
 ) -> None:
-    with structlog.testing.capture_logs() as logs:
+    with structlog.testing.capture_logs([merge_contextvars]) as logs:
         answer = await caller("GET", "/fault?token=secret", headers={"X-Request-Id": "abc"})
 
     assert answer.status_code == 500
