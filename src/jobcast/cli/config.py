@@ -1,8 +1,9 @@
 """Which server a command talks to, and with which key.
 
 `--url` and `--key` win over `JOBCAST_URL` and `JOBCAST_API_KEY`, and these over what is stored:
-first by `jobcast dev` in its data folder, then by `jobcast login` in the user's own. A stored key
-is only ever sent to the server that it was stored with.
+first by `jobcast dev` in its data folder, then by `jobcast login` in the user's own. Where nothing
+is known it is the server that this machine's settings would start. A stored key is only ever sent
+to the server that it was stored with.
 """
 
 import os
@@ -14,6 +15,7 @@ from typing import Any, Final
 import typer
 
 from jobcast.cli.errors import CliError
+from jobcast.cli.ports import reachable
 from jobcast.client import JobcastError, address, codec
 
 DEFAULT_URL: Final = "http://127.0.0.1:3000"
@@ -32,7 +34,7 @@ def find_server(url: str | None, key: str | None, data_dir: Path) -> Server:
     """The server to call. Raises CliError for a stored file that can't be read."""
     known = [server for path in (data_dir / FILE_NAME, login_file()) if (server := _read(path))]
     if url is None:
-        url = known[0].url if known else DEFAULT_URL
+        url = known[0].url if known else _here()
     if key is None:
         key = next((server.key for server in known if _same(server.url, url)), None)
     return Server(url=url, key=key)
@@ -59,6 +61,17 @@ def store(path: Path, server: Server) -> None:
         raise CliError(
             f"Could not store the key in {path}: {problem.strerror}. Make the folder writable."
         ) from problem
+
+
+def _here() -> str:
+    """Where a server of this machine listens, as its settings say: PORT, and the host if set."""
+    from jobcast.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError:  # the server's affair
+        return DEFAULT_URL
+    return reachable(settings.host, settings.port) if settings.port else DEFAULT_URL
 
 
 def _read(path: Path) -> Server | None:

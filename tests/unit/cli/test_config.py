@@ -29,6 +29,23 @@ def test_with_nothing_known_it_is_the_local_server_without_a_key(data_dir: Path)
     assert find_server(None, None, data_dir) == Server(url="http://127.0.0.1:3000", key=None)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "url"),
+    [
+        ("PORT", "4100", "http://127.0.0.1:4100"),
+        ("JOBCAST_HOST", "0.0.0.0", "http://127.0.0.1:3000"),
+        ("JOBCAST_HOST", "::1", "http://[::1]:3000"),
+        ("PORT", "0", "http://127.0.0.1:3000"),
+        ("PORT", "nonsense", "http://127.0.0.1:3000"),
+    ],
+)
+def test_with_nothing_known_it_is_where_a_server_of_this_machine_would_listen(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, url: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert find_server(None, None, data_dir) == Server(url=url, key=None)
+
+
 def test_what_dev_stored_comes_before_what_login_stored(both_stored: Path) -> None:
     assert find_server(None, None, both_stored) == DEV
 
