@@ -12,11 +12,12 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help dev worker cluster chaos sabotage fuzz autobahn test cov lint audit type-check format types build
-.PHONY: bench bench-queue bench-gateway lock clean
+.PHONY: help dev worker cluster test cov lint audit type-check format types build lock clean
+.PHONY: chaos sabotage fuzz autobahn deploy-check
+.PHONY: bench bench-queue bench-gateway
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 dev: $(READY) ## run it: gateway, worker and page in one process, on SQLite
 	@exec $(BIN)/jobcast dev $(ARGS)
@@ -38,6 +39,9 @@ fuzz: $(READY) ## attack real servers: HTTP by its OpenAPI, the socket by broken
 
 autobahn: $(READY) ## Autobahn's WebSocket test suite (needs a Python 2.7)
 	@$(BIN)/python -m tests.autobahn.trial $(ARGS)
+
+deploy-check: $(READY) ## Dockerfile, compose, nginx, Kubernetes, systemd: linted, and run without containers
+	@$(BIN)/python -m tests.deploy $(ARGS)
 
 test: $(READY) $(CLIENTS) ## run the tests, on every core
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
@@ -90,6 +94,7 @@ lock: ## compile requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra starter --extra otel --constraint requirements/dev.txt \
 		-o requirements/runtime.txt
 	$(COMPILE) requirements/bench.in -o requirements/bench.txt
+	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 
 clean: ## remove what was made, .venv included; .jobcast (your data) stays
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* coverage.xml

@@ -1,0 +1,1 @@
+"""What containers would run, run without them: `make deploy-check`."""
