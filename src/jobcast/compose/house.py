@@ -15,6 +15,7 @@ from jobcast.compose.drivers import Drivers, open_drivers
 from jobcast.compose.tracing import open_tracing
 from jobcast.gateway.channel_metrics import ChannelMetrics
 from jobcast.gateway.hub import REPAIR_EVERY, Hub
+from jobcast.gateway.queue_metrics import QueueMetrics
 from jobcast.gateway.readiness import Phase
 from jobcast.gateway.rooms import RENEW_EVERY, SETTLE_EVERY, Rooms
 from jobcast.gateway.state import Gateway
@@ -170,6 +171,10 @@ async def build_gateway(
     gateway.metrics.registry.register(
         ChannelMetrics(hub=hub, rooms=rooms, channels=gateway.channels, bus=ground.bus)
     )
+    queue = QueueMetrics(gateway.overview, clock)
+    stack.push_async_callback(queue.close)
+    gateway.metrics.registry.register(queue)
+    gateway.metrics.refreshes.append(queue.refresh)
     revoked = Revoked(gateway, connections, ground.bus)
     stack.push_async_callback(revoked.close)
     _measure(gateway)

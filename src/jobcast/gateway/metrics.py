@@ -1,6 +1,6 @@
 """What this gateway counts, for Prometheus: on a registry of its own, without tenant labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,6 +61,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self.refreshes: list[Callable[[], Awaitable[None]]] = []
+        """What is awaited before the registry is read for Prometheus."""
+
         self._requests = Counter(
             "jobcast_http_requests",
             "Answers given, by method, route and status.",
@@ -93,6 +96,12 @@ class Metrics:
     def measure(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A gauge that is read when it is asked for."""
         Gauge(name, text, registry=self.registry).set_function(read)
+
+    async def scrape(self) -> bytes:
+        """As `render`, brought up to date."""
+        for refresh in self.refreshes:
+            await refresh()
+        return self.render()
 
     def render(self) -> bytes:
         """All of the registry as Prometheus reads it."""

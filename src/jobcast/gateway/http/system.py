@@ -55,7 +55,8 @@ class _System:
     async def metrics(self, request: Request) -> Response:
         if self._gateway.settings.env == "production":
             await allowed(self._gateway, request, Scope.SERVICE)
-        return Response(self._gateway.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        text = await self._gateway.metrics.scrape()
+        return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
 
 def routes(gateway: Gateway) -> Sequence[BaseRoute]:
