@@ -152,8 +152,8 @@ export interface Connection {
   state: "connecting" | "open" | "waiting" | "closed";
   /** With `waiting`: milliseconds until the next try. */
   inMs?: number;
-  /** With `closed`: why the server doesn't want us back. */
-  error?: JobcastError;
+  /** Why there is none: with `waiting`, and with `closed` where the server doesn't want us back. */
+  error?: Error;
 }
 
 export interface Listeners {
