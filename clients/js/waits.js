@@ -1,7 +1,7 @@
 // How long to wait before trying again.
 
 const FIRST_MS = 250;
-const LONGEST_MS = 10_000;
+const LONGEST_MS = 5_000;
 
 /** Milliseconds before try number `tries` + 1: twice as many each time, half of them by chance. */
 export const backoff = (tries) =>

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.e2e import sdk
 from tests.e2e.listener import Listener
 from tests.e2e.server import DevServer
 
@@ -74,6 +75,12 @@ def polling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """An app whose handlers misbehave."""
     yield from _shared(tmp_path_factory.mktemp("faulty"), app="tests.e2e.apps.faulty:app")
+
+
+@pytest.fixture(scope="session")
+def sdk_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that has installed clients/js, with the JavaScript tests of it."""
+    return sdk.install(tmp_path_factory.mktemp("sdk"))
 
 
 @pytest.fixture
