@@ -52,6 +52,7 @@ export class Http {
 
   async #once(method, path, who, { body, query, headers, signal, wait = 0, blob = false }) {
     signal?.throwIfAborted();
+    const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
     const late = AbortSignal.timeout(ANSWER_MS + 1000 * wait);
     const fetch = this.#fetch; // called as a function: browsers refuse it as a method
     let response, answer;
@@ -60,20 +61,22 @@ export class Http {
         method,
         headers: {
           ...who,
-          ...(body !== undefined && { "Content-Type": "application/json" }),
+          ...(text !== undefined && { "Content-Type": "application/json" }),
           ...headers,
         },
-        body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
+        body: text,
         signal: signal ? AbortSignal.any([signal, late]) : late,
       });
       if (blob && response.ok) return await response.blob();
       answer = await response.text();
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new JobcastError(
-        `Could not reach ${this.#url}: ${late.aborted ? "no answer came in time" : cause.message}.`,
-        { code: "UNREACHABLE", temporary: true, cause },
-      );
+      const why = late.aborted ? "no answer came in time" : (cause.cause ?? cause).message;
+      throw new JobcastError(`Could not reach ${this.#url}: ${why}.`, {
+        code: "UNREACHABLE",
+        temporary: true,
+        cause,
+      });
     }
     return opened(response, answer);
   }

@@ -3,7 +3,6 @@
 import { Channel } from "./channel.js";
 import { Credentials } from "./credentials.js";
 import { JobcastError, JobFailed } from "./errors.js";
-import { Feed } from "./feed.js";
 import { Http } from "./http.js";
 import { Job } from "./job.js";
 import { Listeners } from "./listeners.js";
@@ -65,25 +64,19 @@ export class Jobcast {
     return {
       then: (resolve, reject) => page().then(resolve, reject),
       async *[Symbol.asyncIterator]() {
-        for (let found = await page(); ; found = await page({ page: 1, cursor: found.meta.cursor })) {
+        for (let cursor; ; ) {
+          const found = await page(cursor && { page: 1, cursor });
           if (found.jobs.length) yield found;
-          if (found.meta.cursor === undefined) return;
+          ({ cursor } = found.meta);
+          if (cursor === undefined) return;
         }
       },
     };
   }
 
   async *events({ after, tenantId, signal } = {}) {
-    const feed = new Feed();
-    const watch = new TenantWatch(this.#live, tenantId ?? (await this.#tenant(signal)), after, {
-      take: (event) => feed.push(event),
-      end: (error) => feed.end(error),
-    });
-    try {
-      yield* feed.read(signal, () => watch.resume());
-    } finally {
-      watch.stop();
-    }
+    const id = tenantId ?? (await this.#tenant(signal));
+    yield* new TenantWatch(this.#live, id, after).read(signal);
   }
 
   channel(name, { tenantId } = {}) {

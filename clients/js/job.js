@@ -1,5 +1,4 @@
 import { JobcastError, JobFailed } from "./errors.js";
-import { Feed } from "./feed.js";
 import { segment } from "./http.js";
 import { JobWatch } from "./topics.js";
 
@@ -23,17 +22,7 @@ export class Job {
   async *events({ after = 0, signal } = {}) {
     if (after !== null && !(Number.isSafeInteger(after) && after >= 0))
       throw new TypeError("`after` is the seq of an event, 0, or null.");
-    signal?.throwIfAborted();
-    const feed = new Feed();
-    const watch = new JobWatch(this.#context.live, this.id, after, {
-      take: (event) => feed.push(event),
-      end: (error) => feed.end(error),
-    });
-    try {
-      yield* feed.read(signal, () => watch.resume());
-    } finally {
-      watch.stop();
-    }
+    yield* new JobWatch(this.#context.live, this.id.toLowerCase(), after).read(signal);
   }
 
   async result({ signal } = {}) {

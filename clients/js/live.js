@@ -74,8 +74,9 @@ export class Live {
   /** Opens a topic again in a while: the server has refused it for now. */
   later(key, { retryAfter }) {
     const topic = this.#topics.get(key);
-    const again = () => this.isOpen && this.#topics.get(key) === topic && topic?.open();
-    setTimeout(again, 1000 * (retryAfter ?? 0) + backoff(2));
+    topic.refusals = (topic.refusals ?? 0) + 1;
+    const again = () => this.isOpen && this.#topics.get(key) === topic && topic.open();
+    setTimeout(again, 1000 * (retryAfter ?? 0) + backoff(topic.refusals));
   }
 
   /** Sends a command over the open socket; `done(answer, error)` is called once, in order. */
@@ -202,6 +203,7 @@ export class Live {
     const every = Math.min(Math.max(heartbeatMs, 100), 300_000) || HEARTBEAT_MS;
     Object.assign(link, { open: true, answerMs: Math.min(ANSWER_MS, every), since: Date.now() });
     this.#renewed = false;
+    this.#promised = null;
     clearTimeout(this.#timers.deadline);
     this.#timers.heartbeat = setInterval(() => this.#beat(), every);
     this.#say({ state: "open" });
@@ -299,7 +301,9 @@ export class Live {
     const error = new JobcastError(message, {
       code: code === CREDENTIALS ? "UNAUTHORIZED" : "DISCONNECTED",
     });
-    this.#dropped(error, mayReconnect(code) || (code === TOO_BIG && cut > 0));
+    // Credentials are refused at once; what comes late says that they never arrived.
+    const late = code === CREDENTIALS && !open && Date.now() - since > STABLE_MS;
+    this.#dropped(error, mayReconnect(code) || late || (code === TOO_BIG && cut > 0));
   }
 
   /** Lets go of the connection; how many commands that cost. */

@@ -38,9 +38,9 @@ def install(folder: Path) -> Path:
     return folder
 
 
-def passes(project: Path, test: str, **variables: str) -> None:
-    """Runs a file of tests by Node's own runner; fails with all that it says."""
-    command = [npm.program(), "--test", "--test-timeout=60000", "--test-reporter=tap", test]
+def passes(project: Path, *tests: str, **variables: str) -> None:
+    """Runs files of tests by Node's own runner; fails with all that it says."""
+    command = [npm.program(), "--test", "--test-timeout=60000", "--test-reporter=tap", *tests]
     done = subprocess.run(
         command,
         cwd=project,

@@ -1,6 +1,8 @@
 // A server that says what a test wants it to say.
+import assert from "node:assert/strict";
 import { once } from "node:events";
-import { WebSocketServer } from "ws";
+import WebSocket, { WebSocketServer } from "ws";
+import { Jobcast, JobcastError } from "@jobcast/client";
 
 /** One connection: what the client sends is taken one by one; pings are answered unless `mute`. */
 class Connection {
@@ -120,3 +122,19 @@ export const stands = (jobcast, state) =>
       resolve(connection);
     });
   });
+
+/** A client of the server at `url` that is closed when the test is over. */
+export function client(t, url, options = {}) {
+  const jobcast = new Jobcast({ url, apiKey: "jc_1", WebSocket, ...options });
+  t.after(() => jobcast.close());
+  return jobcast;
+}
+
+export const seqs = (events) => events.map(({ seq }) => seq);
+
+/** Whether an error is one of ours with this code, for `assert.rejects`. */
+export const refusedWith = (code) => (error) => {
+  assert.ok(error instanceof JobcastError, error);
+  assert.equal(error.code, code);
+  return true;
+};

@@ -3,10 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import React from "react";
 import TestRenderer from "react-test-renderer";
-import WebSocket from "ws";
-import { Jobcast } from "@jobcast/client";
 import { useJob } from "@jobcast/client/react";
-import { JOB, event, fake } from "./fake.mjs";
+import { JOB, client, event, fake } from "./fake.mjs";
 
 globalThis.IS_REACT_ACT_ENVIRONMENT = true;
 const { act } = React;
@@ -32,12 +30,6 @@ async function shown(t, jobcast, id) {
       return views.at(-1);
     },
   };
-}
-
-function client(t, url) {
-  const jobcast = new Jobcast({ url, apiKey: "jc_1", WebSocket });
-  t.after(() => jobcast.close());
-  return jobcast;
 }
 
 test("a job is shown as its events come; a new attempt voids what the one before put out", async (t) => {

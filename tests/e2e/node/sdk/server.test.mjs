@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import WebSocket from "ws";
-import { Jobcast, JobFailed } from "@jobcast/client";
-import { all, stands } from "./fake.mjs";
+import { JobFailed } from "@jobcast/client";
+import { all, client as make, seqs, stands } from "./fake.mjs";
 import { relay } from "./relay.mjs";
 
 const { KEY: apiKey, CONTROL } = process.env;
@@ -15,12 +14,7 @@ async function restart() {
   ({ url } = await (await fetch(CONTROL, { method: "POST" })).json());
 }
 
-function client(t, options) {
-  const jobcast = new Jobcast({ url, apiKey, WebSocket, ...options });
-  t.after(() => jobcast.close());
-  return jobcast;
-}
-
+const client = (t, options) => make(t, url, { apiKey, ...options });
 const numbers = (to) => Array.from({ length: to }, (_, index) => index + 1);
 
 test("a job is submitted, watched to its end, and tells what it has left", async (t) => {
@@ -32,7 +26,7 @@ test("a job is submitted, watched to its end, and tells what it has left", async
 
   const events = await all(job.events());
 
-  assert.deepEqual(events.map(({ seq }) => seq), numbers(events.length));
+  assert.deepEqual(seqs(events), numbers(events.length));
   const types = events.map(({ type }) => type);
   assert.deepEqual([types[0], types.at(-1)], ["job:pending", "job:done"]);
   assert.ok(types.includes("job:log") && types.includes("job:output"));
@@ -112,7 +106,7 @@ test("a server that is killed and started again leaves no gap and no repeat", as
     network.move(url);
   }
 
-  assert.deepEqual(events.map(({ seq }) => seq), numbers(events.length));
+  assert.deepEqual(seqs(events), numbers(events.length));
   assert.equal(events.at(-1).type, "job:done");
   assert.deepEqual(events.filter(({ type }) => type === "job:processing").map((e) => e.attempt), [1, 2]);
   assert.equal(await job.result(), 150);
