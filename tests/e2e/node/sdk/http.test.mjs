@@ -130,6 +130,26 @@ test("a login is renewed once for all who ask, and told", async () => {
   assert.equal(trades[0].headers.Authorization, undefined);
 });
 
+test("an answer to the token before does not cost another renewal", async () => {
+  let refuseLate;
+  const late = new Promise((resolve) => (refuseLate = resolve));
+  let renewals = 0;
+  const fetch = async (url, { headers }) => {
+    if (headers.Authorization === "Bearer 1") return Response.json(data(url));
+    if (url.endsWith("/slow")) await late;
+    return Response.json(refused(401, "UNAUTHORIZED"), { status: 401 });
+  };
+  const getToken = () => String(++renewals);
+  const jobcast = new Jobcast({ url: URL_, token: "0", getToken, fetch });
+
+  const slow = jobcast.request("GET", "/slow");
+  await jobcast.request("GET", "/quick");
+  refuseLate();
+  await slow;
+
+  assert.equal(renewals, 1);
+});
+
 test("bodies and queries are sent as they are meant", async () => {
   const { jobcast, asked } = client([data(1), data([]), data({}), data({})]);
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import React from "react";
 import TestRenderer from "react-test-renderer";
 import { useJob } from "@jobcast/client/react";
-import { JOB, client, event, fake } from "./fake.mjs";
+import { JOB, client, event, fake, seqs } from "./fake.mjs";
 
 globalThis.IS_REACT_ACT_ENVIRONMENT = true;
 const { act } = React;
@@ -105,6 +105,37 @@ test("another id is another job; no id is none; unmounted, nothing is watched", 
   await page.until(({ events }) => events[0]?.jobId === JOB);
   await page.unmount();
   await watches([]);
+});
+
+test("hidden and shown again, it goes on where it was", async (t) => {
+  const asked = [];
+  const url = await fake(t, async (connection) => {
+    await connection.greet();
+    asked.push(await connection.subscribed({ seq: 2 }));
+    connection.say(event(1));
+    connection.say(event(2));
+    await connection.next("unsubscribe");
+    asked.push(await connection.subscribed({ seq: 2 }));
+    connection.say(event(3, "job:done", { result: 1 }));
+  });
+  const jobcast = client(t, url);
+  let view;
+  const Shown = () => ((view = useJob(jobcast, JOB)), null);
+  const within = (mode) => React.createElement(React.Activity, { mode }, React.createElement(Shown));
+  let root;
+  const until = async (right) => {
+    while (!right()) await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  };
+  await act(async () => (root = TestRenderer.create(within("visible"))));
+  await until(() => view.events.length === 2);
+
+  await act(async () => root.update(within("hidden")));
+  await act(async () => root.update(within("visible")));
+  await until(() => view.status === "DONE");
+
+  assert.deepEqual(asked, [0, 2]);
+  assert.deepEqual(seqs(view.events), [1, 2, 3]);
+  await act(async () => root.unmount());
 });
 
 test("a job that can't be watched says why", async (t) => {

@@ -144,6 +144,32 @@ test("a message under way when the connection is lost is not said twice", async 
   assert.equal(said, 1);
 });
 
+test("what is no JSON is refused before there is a connection, and harms nothing", async (t) => {
+  const url = await fake(t, async (connection) => {
+    await connection.greet();
+    const { id, data } = await connection.next("publish");
+    connection.say({ type: "published", id, channel: "a", offset: data });
+  });
+  const channel = client(t, url).channel("a");
+
+  await assert.rejects(channel.publish(1n), TypeError);
+  assert.deepEqual(await channel.publish(7), { offset: 7 });
+});
+
+test("a server that answers pings but not commands is left for another connection", async (t) => {
+  const url = await fake(t, async (connection, number) => {
+    await connection.greet({ heartbeatMs: 100 });
+    if (number === 2) {
+      await connection.subscribed();
+      return connection.say(event(1, "job:done", { result: 1 }));
+    }
+    await connection.next("subscribe");
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 31_000 });
+  });
+
+  assert.equal(await client(t, url).job(JOB).result(), 1);
+});
+
 test("a message too big is refused, and what is watched goes on", async (t) => {
   const url = await fake(t, async (connection, number) => {
     await connection.greet();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JobFailed } from "@jobcast/client";
-import { JOB, all, client, event, fake, refusedWith, seqs } from "./fake.mjs";
+import { JOB, all, client, event, fake, refusedWith, seqs, stands } from "./fake.mjs";
 
 test("a watch goes on where a lost connection broke it, and drops what comes twice", async (t) => {
   const asked = [];
@@ -103,6 +103,17 @@ test("a job that has ended ends a watch that has seen it, and tells another its 
   });
 });
 
+test("a watch from beyond the newest event sees every new one", async (t) => {
+  const url = await fake(t, async (connection) => {
+    await connection.greet();
+    await connection.subscribed({ seq: 4 });
+    connection.say(event(5));
+    connection.say(event(6, "job:done", { result: 1 }));
+  });
+
+  assert.deepEqual(seqs(await all(client(t, url).job(JOB).events({ after: 9 }))), [5, 6]);
+});
+
 test("an end that a retry has undone does not end a watch", async (t) => {
   const url = await fake(t, async (connection) => {
     await connection.greet();
@@ -137,6 +148,54 @@ test("many watches of a job share a subscription, each from where it stands", as
 
   assert.deepEqual(seqs(seen), [2, 3, 4]);
   assert.deepEqual(seqs(await second), [1, 2, 3, 4]);
+});
+
+test("a watch that joins before another's answer waits for its own", async (t) => {
+  const url = await fake(t, async (connection) => {
+    await connection.greet();
+    const first = await connection.next("subscribe");
+    await connection.next("unsubscribe");
+    const second = await connection.next("subscribe");
+    assert.deepEqual([first.after, second.after], [1, 0]);
+    for (const { id } of [first, second]) {
+      connection.say({ type: "subscribed", id, jobId: JOB, seq: 2, job: {}, recovered: true });
+      if (id === first.id) connection.say(event(2));
+    }
+    for (const seq of [1, 2]) connection.say(event(seq));
+    connection.say(event(3, "job:done", { result: 1 }));
+  });
+  const jobcast = client(t, url);
+  const job = jobcast.job(JOB);
+  const first = all(job.events({ after: 1 }));
+  await stands(jobcast, "open");
+  const second = all(job.events());
+
+  assert.deepEqual(seqs(await first), [2, 3]);
+  assert.deepEqual(seqs(await second), [1, 2, 3]);
+});
+
+test("a signal that is aborted in a loop ends it before the next event", async (t) => {
+  const url = await fake(t, async (connection) => {
+    await connection.greet();
+    await connection.subscribed({ seq: 3 });
+    for (const seq of [1, 2, 3]) connection.say(event(seq));
+    await connection.received();
+    received();
+  });
+  let received;
+  const full = new Promise((resolve) => (received = resolve));
+  const aborting = new AbortController();
+  const seen = [];
+  const reading = (async () => {
+    for await (const { seq } of client(t, url).job(JOB).events({ signal: aborting.signal })) {
+      seen.push(seq);
+      await full;
+      aborting.abort();
+    }
+  })();
+
+  await assert.rejects(reading, { name: "AbortError" });
+  assert.deepEqual(seen, [1]);
 });
 
 test("a reader that falls behind is served again from where it stands", async (t) => {
