@@ -1,174 +1,202 @@
-// The page: signs in, holds the connection, lists the last jobs.
+// The frame around the pages: navigation, who is signed in, the connection.
 
-import { $, badge, clock, element } from "./dom.js";
-import { bindForm, showTypes } from "./form.js";
-import { address, get, session } from "./http.js";
-import { isShown, line, show, showEvent, useConnection } from "./job.js";
-import { Live } from "./live.js";
+import { h, say } from "./dom.js";
+import { address, go, here } from "./router.js";
+import { can, expire, news, resume, session, signIn, signOut } from "./session.js";
+import { beat, empty, head, icon, link } from "./ui.js";
 
-const KEY = "jobcast.key";
-const LIST_LENGTH = 20;
+const OPEN = "open";
+const $ = (id) => document.getElementById(id);
 
-const jobs = new Map(); // id → job, for the list
-let live = null;
-
-// ── signing in and out ──────────────────────────────────────────────────────────────────────
-
-function keyFromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (given) {
-    sessionStorage.setItem(KEY, given);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  return given ?? sessionStorage.getItem(KEY);
-}
-
-async function signIn(given) {
-  signOut();
-  session.key = given;
-  try {
-    const me = await get("api/auth/me").catch(withoutUser); // alone: a wrong key is tried once
-    const [list, known] = await Promise.all([
-      get(`api/jobs?limit=${LIST_LENGTH}`),
-      get("api/job-types"),
-    ]);
-    if (session.key !== given) return;
-    sessionStorage.setItem(KEY, given);
-    showTypes(known);
-    for (const job of list) jobs.set(job.id, job);
-    drawList();
-    connect(me.tenantId ?? list[0]?.tenantId);
-  } catch (error) {
-    if (session.key !== given) return;
-    if (error.status === 401) sessionStorage.removeItem(KEY);
-    else $("key").value = given; // nothing is wrong with it: try again
-    return askForKey(error.message);
-  }
-  $("sign-in").hidden = true;
-  $("work").hidden = $("sign-out").hidden = false;
-}
-
-// A key that belongs to no user can still work.
-function withoutUser(error) {
-  if (error.status === 401) throw error;
-  return {};
-}
-
-function signOut() {
-  live?.stop();
-  live = session.key = null;
-  useConnection(null);
-  jobs.clear();
-}
-
-function askForKey(problem = "") {
-  $("work").hidden = $("sign-out").hidden = true;
-  $("sign-in").hidden = false;
-  $("key-error").textContent = problem;
-  showConnection("idle", "Not signed in");
-  $("key").focus();
-}
-
-function connect(tenantId) {
-  const url = address("ws");
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  live = new Live(url.href, session.key, {
-    state: connectionChanged,
-    job: (event) => isShown(event.jobId) && showEvent(event),
-    tenant: updateList,
-    gap: ({ jobId, from, to }) => {
-      if (isShown(jobId)) line(`Events ${from} to ${to} can't be replayed`, "warning");
-    },
-  });
-  useConnection(live);
-  live.start();
-  if (tenantId) live.watchTenant(tenantId);
-}
-
-function connectionChanged(state, detail) {
-  if (state === "refused") {
-    sessionStorage.removeItem(KEY);
-    signOut();
-    askForKey(detail || "The key was refused");
-  } else if (state === "live") showConnection(state, "Live");
-  else if (state === "connecting") showConnection(state, "Connecting…");
-  else if (state === "waiting") showConnection(state, "Connection lost, trying again…");
-  else showConnection(state, `Closed by the server: ${detail || "reload to try again"}`);
-}
-
-function showConnection(state, words) {
-  $("connection").dataset.state = state;
-  $("connection").textContent = words;
-}
-
-// ── the list of the last jobs ───────────────────────────────────────────────────────────────
-
-function updateList(event) {
-  const known = jobs.get(event.jobId);
-  if (known && event.seq < known.seq) return;
-  const job = known ?? { id: event.jobId, type: event.jobType, createdAt: event.at };
-  jobs.set(event.jobId, { ...job, status: event.status, seq: event.seq });
-  if (!known || known.status !== event.status) drawList();
-}
-
-function drawList() {
-  const newest = [...jobs.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
-  for (const job of newest.splice(LIST_LENGTH)) jobs.delete(job.id);
-  const focused = document.activeElement?.dataset?.job;
-  $("jobs").replaceChildren(...newest.map(listItem));
-  $("no-jobs").hidden = newest.length > 0;
-  if (focused) $("jobs").querySelector(`[data-job="${CSS.escape(focused)}"]`)?.focus();
-}
-
-function listItem(job) {
-  const button = element("button", { type: "button", className: "job" });
-  button.dataset.job = job.id;
-  if (isShown(job.id)) button.setAttribute("aria-current", "true");
-  const when = element("time", { dateTime: job.createdAt, textContent: clock(job.createdAt) });
-  button.append(badge(job.status), element("span", { textContent: job.type }), when);
-  button.onclick = () => open(job.id);
-  const item = element("li");
-  item.append(button);
-  return item;
-}
-
-async function open(id) {
-  try {
-    select(await get(`api/jobs/${encodeURIComponent(id)}`));
-    live.watch(id, 0); // its whole story, then live
-    $("job").focus();
-  } catch (error) {
-    $("submit-error").textContent = error.message;
-  }
-}
-
-function select(job) {
-  show(job);
-  const known = jobs.get(job.id);
-  if (!(known?.seq > job.seq)) jobs.set(job.id, job);
-  drawList();
-}
-
-// ── where it begins ─────────────────────────────────────────────────────────────────────────
-
-bindForm(async (job) => select(await live.submit(job)));
-$("key-form").onsubmit = (event) => {
-  event.preventDefault();
-  const given = $("key").value.trim();
-  $("key").value = "";
-  if (given) signIn(given);
-  else askForKey("Paste a key first.");
+// Address → [module, its export, the scope that one needs to see it, or "" for everyone inside].
+const PAGES = {
+  "": ["overview", "page", "jobs:read"],
+  jobs: ["jobs", "page", "jobs:read"],
+  "jobs/": ["job", "page", "jobs:read"],
+  submit: ["submit", "page", "jobs:write"],
+  schedules: ["schedules", "page", "jobs:read"],
+  channels: ["channels", "page", "channels"],
+  "channels/": ["channel", "page", "channels"],
+  webhooks: ["webhooks", "page", "jobs:read"],
+  settings: ["settings", "page", ""],
+  "settings/": ["settings", "page", ""],
+  "sign-in": ["doors", "signIn", OPEN],
+  register: ["doors", "register", OPEN],
+  forgotten: ["doors", "forgotten", OPEN],
+  reset: ["doors", "reset", OPEN],
 };
-$("sign-out").onclick = () => {
-  sessionStorage.removeItem(KEY);
-  signOut();
-  askForKey();
+
+const NAV = [
+  ["", "Overview", "M4 13h6V4H4zm10 7h6V11h-6zM4 20h6v-3H4zM14 4v3h6V4z"],
+  ["jobs", "Jobs", "M4 6h16M4 12h16M4 18h10"],
+  ["schedules", "Schedules", "M12 7v5l3 2M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18"],
+  ["channels", "Channels", "M4 5h16v11H9l-5 4z"],
+  ["webhooks", "Webhooks", "M9 15l6-6M10 6l2-2a5 5 0 0 1 7 7l-2 2M14 18l-2 2a5 5 0 0 1-7-7l2-2"],
+  ["settings", "Settings", "M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4"],
+];
+
+// -- showing a page
+
+let shown = null; // {key, leave, update}
+
+const placeOf = ([name = "", ...rest]) => PAGES[rest.length ? `${name}/` : name];
+const isOpen = () => placeOf(here().path)?.[2] === OPEN;
+
+async function route({ anew = false } = {}) {
+  if (location.hash.startsWith("#key=")) return enterByLink();
+  const { path, query } = here();
+  const [module, name, scope] = placeOf(path) ?? [];
+  if (!session.me && scope !== OPEN) return go(["sign-in"], { next: path.length ? location.hash : "" });
+  if (session.me && name === "signIn") return go([]);
+  const key = path.join("/");
+  if (!anew && shown?.key === key && shown.update) return shown.update(query);
+  if (stale) return location.reload();
+  shown?.leave.abort();
+  const first = shown === null;
+  const { signal } = (shown = { key, leave: new AbortController() }).leave;
+  setMenu(false);
+  mark(path[0] ?? "");
+  const main = h("main", { id: "main", tabIndex: -1 });
+  if (!module) main.append(head("Not found"), empty("There is no such page.", link("To the overview", [])));
+  else if (scope && scope !== OPEN && !can(scope)) {
+    main.append(head("Not for you"), empty("You may not see this.", `It needs the scope ${scope}.`));
+  } else {
+    try {
+      const page = (await import(`./pages/${module}.js`))[name];
+      if (signal.aborted) return;
+      document.title = `${page.title} · Jobcast`;
+      shown.update = page.show(main, { path, query, signal }) ?? null;
+    } catch (error) {
+      if (signal.aborted) return;
+      main.append(head("This page can't be shown"), empty(error.message, "Reload to try again."));
+    }
+  }
+  $("main").replaceWith(main);
+  scrollTo(0, 0);
+  if (!first) main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+// A page of one release never loads parts of another: after an upgrade the next step reloads it.
+let release = null;
+let stale = false;
+
+async function checkRelease() {
+  const answer = await fetch(document.baseURI, { method: "GET", cache: "no-cache" }).catch(() => null);
+  const found = answer?.ok ? answer.headers.get("etag") : null;
+  release ??= found;
+  stale = found !== null && found !== release;
+}
+
+function mark(name) {
+  for (const node of $("nav").querySelectorAll("a")) {
+    if (node.dataset.page === name) node.setAttribute("aria-current", "page");
+    else node.removeAttribute("aria-current");
+  }
+}
+
+// -- the frame
+
+function drawFrame() {
+  const inside = session.me !== null;
+  document.body.classList.toggle("inside", inside);
+  $("side").hidden = !inside;
+  $("menu").hidden = !inside;
+  if (!inside) return;
+  const items = NAV.filter(([name]) => !PAGES[name][2] || can(PAGES[name][2]));
+  $("nav").replaceChildren(
+    ...items.map(([name, label, path]) =>
+      h("li", h("a", { href: address(name ? [name] : []), "data-page": name }, icon(path), label)),
+    ),
+  );
+  const { me } = session;
+  say($("who"), me.email ?? me.name ?? (me.kind === "service" ? "Service key" : "API key"));
+  say($("tenant"), `Tenant ${me.tenantId}`);
+}
+
+const setMenu = (open) => $("menu").setAttribute("aria-expanded", String(open));
+
+const STATES = {
+  open: "Live",
+  connecting: "Connecting…",
+  waiting: "Connection lost, trying again…",
 };
-addEventListener("online", () => live?.hurry());
-addEventListener("hashchange", () => {
-  if (location.hash.startsWith("#key=")) signIn(keyFromAddress());
+
+function drawConnection({ state, error }) {
+  $("connection").dataset.state = error ? "refused" : state;
+  say($("connection"), error?.message ?? STATES[state] ?? "");
+}
+
+function bindTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+  const draw = () => say($("theme"), isDark() ? "Light theme" : "Dark theme");
+  $("theme").onclick = () => {
+    const next = isDark() ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem("jobcast.theme", next);
+    draw();
+  };
+  dark.addEventListener("change", draw);
+  draw();
+}
+
+// -- in and out
+
+async function enterByLink() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  history.replaceState(null, "", "#/");
+  try {
+    await signIn({ key });
+  } catch (error) {
+    go(["sign-in"], { problem: error.message });
+  }
+}
+
+news.addEventListener("signed-in", () => {
+  drawFrame();
+  const next = here().query.get("next");
+  if (isOpen()) location.hash = next?.startsWith("#/") ? next : "#/";
+  else route({ anew: true });
 });
 
-const remembered = keyFromAddress();
-if (remembered) signIn(remembered);
-else askForKey();
+news.addEventListener("signed-out", ({ detail }) => {
+  shown?.leave.abort();
+  shown = null;
+  drawFrame();
+  if (isOpen()) return;
+  go(["sign-in"], { problem: detail, next: detail && here().path.length ? location.hash : "" });
+});
+
+news.addEventListener("connection", ({ detail }) => {
+  drawConnection(detail);
+  if (detail.state === "open") checkRelease();
+});
+addEventListener("hashchange", () => route());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) session.client?.pause();
+  else session.client?.resume();
+});
+$("menu").onclick = () => setMenu($("menu").getAttribute("aria-expanded") !== "true");
+$("skip").onclick = (event) => {
+  event.preventDefault(); // the address names the page
+  $("main").focus();
+};
+$("sign-out").onclick = () => signOut();
+setInterval(() => document.hidden || beat(), 1000);
+bindTheme();
+
+async function begin() {
+  if (location.hash.startsWith("#key=")) return enterByLink();
+  try {
+    if (await resume()) drawFrame();
+  } catch (error) {
+    if (error.status === 401) return expire();
+    // The server is away or starting: what is kept stays, and is tried again.
+    say($("main"), `${error.message}. Trying again…`);
+    setTimeout(begin, 2000);
+    return;
+  }
+  route();
+}
+
+begin();

@@ -1,85 +1,113 @@
-// The form: a type, a payload that is checked while it is typed, an example for each type.
+// Forms: fields with labels, hints and errors where they belong.
 
-import { $, pretty } from "./dom.js";
-
-let types = new Map(); // name → JSON Schema or null
-let untouched = true; // the payload is still an example
-
-/** `known` as GET /api/job-types gives it. */
-export function showTypes(known) {
-  types = new Map(known.map(({ type, schema }) => [type, schema ?? null]));
-  const names = [...types.keys()].filter((name) => name !== "*");
-  $("types").replaceChildren(...names.map((name) => new Option(name, name)));
-  if (!$("type").value) {
-    $("type").value = names.includes("stream-text") ? "stream-text" : (names[0] ?? "");
-  }
-  if (untouched) fillExample();
+import { h, newId, say } from "./dom.js";
+import { dialog, quiet } from "./ui.js";
+/**
+ * A labelled field. `kind`: an input's type, or "text area", "select" (with `options`), "check".
+ * Its `list` completes what is typed.
+ */
+export function field(name, label, { kind = "text", hint, options = [], list, value, ...more } = {}) {
+  const [id, hintId, errorId] = [newId(), newId(), newId()];
+  const common = { id, name, "aria-describedby": hint ? `${hintId} ${errorId}` : errorId, ...more };
+  const input =
+    kind === "select"
+      ? h("select", common, options.map(([key, text]) => h("option", { value: key }, text)))
+      : kind === "text area"
+        ? h("textarea", { rows: 6, spellcheck: false, autocapitalize: "off", ...common })
+        : h("input", { type: kind === "check" ? "checkbox" : kind, ...common });
+  if (kind === "check") input.checked = Boolean(value);
+  else if (value !== undefined && value !== null) input.value = value;
+  const error = h("span", { id: errorId, class: "error" });
+  const known = list && h("datalist", { id: newId() });
+  if (known) input.setAttribute("list", known.id);
+  const words = h("label", { htmlFor: id }, label);
+  const node = h(
+    "div",
+    { class: kind === "check" ? "field check" : "field" },
+    kind === "check" ? [input, words] : [words, input],
+    known,
+    hint && h("span", { id: hintId, class: "hint" }, hint),
+    error,
+  );
+  const found = {
+    node,
+    name,
+    input,
+    complete: (values) => known.replaceChildren(...[...values].map((one) => h("option", { value: one }))),
+    error(text = "") {
+      say(error, text);
+      if (text) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    },
+  };
+  if (list !== undefined && list !== true) found.complete(list);
+  return found;
 }
 
-/** `send` takes the job as JSON text and resolves once it is accepted. */
-export function bindForm(send) {
-  $("submit-form").onsubmit = (event) => {
+/** What a field holds: a text, null where it is empty, true or false. */
+export function held({ input }) {
+  if (input.type === "checkbox") return input.checked;
+  const text = input.type === "password" ? input.value : input.value.trim();
+  return text === "" ? null : text;
+}
+
+/**
+ * A form that calls `send(values)` with what its fields hold, and puts the errors of the answer at
+ * the fields they name.
+ */
+export function form(fields, label, send, { extra = [], ...properties } = {}) {
+  const problem = h("p", { class: "notice bad", role: "alert", hidden: true });
+  const submit = h("button", { type: "submit" }, label);
+  const node = h(
+    "form",
+    { noValidate: true, ...properties },
+    fields.map((one) => one.node),
+    problem,
+    h("div", { class: "row" }, submit, extra),
+  );
+  let busy = false;
+  const show = (error) => {
+    const strays = Object.entries(error.details ?? {}).filter(([name, sentences]) => {
+      const at = fields.find((one) => one.name === name || name.startsWith(`${one.name}.`));
+      const place = at && at.name !== name ? `${name.slice(at.name.length + 1)}: ` : "";
+      at?.error(place + sentences.join(" "));
+      return !at;
+    });
+    const rest = strays.map(([name, sentences]) => `${name}: ${sentences.join(" ")}`);
+    say(problem, [error.message, ...rest].join(". "));
+    problem.hidden = false;
+    node.querySelector("[aria-invalid]")?.focus();
+  };
+  node.addEventListener("submit", async (event) => {
     event.preventDefault();
-    submit(send);
-  };
-  $("type").oninput = () => untouched && fillExample();
-  $("payload").oninput = () => {
-    untouched = false;
-    checkPayload();
-  };
-  $("payload").onkeydown = (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      submit(send);
+    if (busy) return;
+    busy = true;
+    submit.setAttribute("aria-disabled", "true");
+    problem.hidden = true;
+    for (const one of fields) one.error();
+    try {
+      const missing = fields.filter((one) => one.input.required && held(one) === null);
+      for (const one of missing) one.error("Required");
+      if (missing.length) missing[0].input.focus();
+      else await send(Object.fromEntries(fields.map((one) => [one.name, held(one)])));
+    } catch (error) {
+      show(error);
+    } finally {
+      busy = false;
+      submit.removeAttribute("aria-disabled");
     }
-  };
-  $("example").onclick = fillExample;
-}
-
-async function submit(send) {
-  if ($("submit").disabled) return; // the last one is on its way
-  const type = $("type").value.trim();
-  $("submit-error").textContent = type ? "" : "Choose a type.";
-  if (!type) return $("type").focus();
-  if (!checkPayload()) return $("payload").focus();
-  $("submit").disabled = true;
-  try {
-    const payload = $("payload").value.trim() || "{}";
-    await send(`{"type":${JSON.stringify(type)},"payload":${payload}}`);
-  } catch (error) {
-    $("submit-error").textContent = error.message;
-  } finally {
-    $("submit").disabled = false;
-  }
-}
-
-function example(schema) {
-  if (schema?.examples?.length) return schema.examples[0];
-  const blank = { string: "", integer: 0, number: 0, boolean: false, array: [], object: {} };
-  const fields = (schema?.required ?? []).map((name) => {
-    const field = schema.properties?.[name] ?? {};
-    return [name, field.examples?.[0] ?? field.default ?? blank[field.type] ?? null];
   });
-  return Object.fromEntries(fields);
+  return node;
 }
 
-function fillExample() {
-  $("payload").value = pretty(example(types.get($("type").value.trim())));
-  untouched = true;
-  checkPayload();
-}
+/** A form in a dialog; resolves with what `send` gives, undefined where it was closed. */
+export const ask = (title, fields, label, send, ...before) =>
+  dialog(title, (close) => [
+    before,
+    form(fields, label, async (values) => close(await send(values)), { extra: [quiet("Close", () => close())] }),
+  ]);
 
-function checkPayload() {
-  let problem = "";
-  try {
-    const value = JSON.parse($("payload").value.trim() || "{}");
-    if (value === null || typeof value !== "object" || Array.isArray(value)) {
-      problem = 'The payload must be a JSON object, like {"name": "value"}.';
-    }
-  } catch (error) {
-    problem = error.message;
-  }
-  $("payload-error").textContent = problem;
-  $("payload").setAttribute("aria-invalid", String(problem !== ""));
-  return !problem;
+/** Throws what a form shows at its field. */
+export function fault(name, sentence) {
+  throw Object.assign(new Error("Please check what is marked"), { details: { [name]: [sentence] } });
 }

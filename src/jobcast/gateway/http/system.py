@@ -80,7 +80,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 credentials="any" if gateway.settings.env == "production" else "none",
             ),
         ),
-        *(_page(path, *file) for path, file in dashboard.FILES.items()),
+        *(_page(path, file) for path, file in dashboard.FILES.items()),
     ]
 
 
@@ -93,15 +93,19 @@ def _bare_route(
     return route("GET", path, endpoint, operation)
 
 
-def _page(path: str, content: bytes, content_type: str) -> BaseRoute:
+def _page(path: str, file: dashboard.File) -> BaseRoute:
     headers = {
-        "Content-Type": content_type,
+        "Content-Type": file.content_type,
         "Content-Security-Policy": dashboard.CONTENT_SECURITY_POLICY,
+        # Asked for anew each time, so that no page runs scripts of two releases.
         "Cache-Control": "no-cache",
+        "ETag": file.etag,
     }
 
     async def page(request: Request) -> Response:
-        return Response(content, headers=headers)
+        if file.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(file.content, headers=headers)
 
     return PlainRoute(path, page, methods=["GET"], include_in_schema=False)
 

@@ -75,6 +75,17 @@ async def test_the_page_and_its_files_are_served_under_a_strict_policy(caller: C
     assert (await caller("GET", "/dashboard/%2e%2e/__init__.py")).status_code == 404
 
 
+async def test_a_browser_asks_for_each_file_anew_and_gets_it_once(caller: Caller) -> None:
+    first = await caller("GET", "/dashboard/sdk/index.js")
+    again = await caller(
+        "GET", "/dashboard/sdk/index.js", headers={"If-None-Match": first.headers["etag"]}
+    )
+
+    assert first.headers["cache-control"] == "no-cache"
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+
+
 async def test_the_documentation_needs_nothing_from_elsewhere(caller: Caller) -> None:
     answer = await caller("GET", "/docs")
 

@@ -1,0 +1,87 @@
+// Jobs by the clock: to list, make, pause and delete.
+
+import { h } from "../dom.js";
+import { ask, field } from "../form.js";
+import { poll } from "../live.js";
+import { payloadField } from "../payload.js";
+import { can, get, isService, send } from "../session.js";
+import { badge, button, confirm, empty, head, jobLink, problem, since, small, table, toast, under } from "../ui.js";
+
+export const page = {
+  title: "Schedules",
+  show(main, { signal }) {
+    const fault = problem();
+    const writes = can("jobs:write");
+    const create = () => newSchedule().then((made) => made && nudge());
+    const turn = ({ id, enabled }) => async () => {
+      await send("PATCH", `/schedules/${id}`, { enabled: !enabled });
+      nudge();
+    };
+    const erase = ({ id, name }) => async () => {
+      if (!(await confirm("Delete this schedule", `${name} makes no more jobs. Those it has made stay.`, "Delete"))) return;
+      await send("DELETE", `/schedules/${id}`);
+      toast("Deleted");
+      nudge();
+    };
+    const rows = table(
+      "Schedules",
+      [
+        { label: "Name", cell: ({ name, declared }) => [h("span", { class: "strong" }, name), declared && under("declared in code")].filter(Boolean) },
+        { label: "Type", class: "low", cell: ({ type }) => type },
+        { label: "Cron", cell: ({ cron, timezone }) => [h("code", cron), under(timezone)] },
+        ...(isService() ? [{ label: "Tenant", class: "low", cell: ({ tenantId }) => h("span", { class: "clip" }, tenantId) }] : []),
+        { label: "Next", cell: ({ nextRunAt }) => (nextRunAt ? since(nextRunAt) : "–") },
+        { label: "Last", class: "low", cell: ({ lastRunAt, lastJobId, error }) => (error ? h("span", { class: "bad" }, error) : lastRunAt ? [since(lastRunAt), " ", lastJobId && jobLink(lastJobId)] : "–") },
+        { label: "State", class: "low", cell: ({ enabled }) => (enabled ? badge("DONE", "On") : badge("CANCELLED", "Paused")) },
+        ...(writes
+          ? [
+              {
+                label: "Change",
+                hidden: true,
+                class: "acts",
+                cell: (one) => [
+                  small(one.enabled ? "Pause" : "Resume", turn(one), one.name),
+                  small("Delete", erase(one), one.name, "danger"),
+                ],
+              },
+            ]
+          : []),
+      ],
+      { none: empty("There are no schedules.", writes ? "Make one: each tick of its clock makes a job." : "Who may write makes them.") },
+    );
+    main.append(head("Schedules", writes && button("New schedule", create)), fault.node, rows.node);
+    const load = async () => {
+      const found = await get("/schedules", { limit: 100 });
+      if (!signal.aborted) rows.update(found);
+    };
+    const nudge = poll(signal, load, fault.show);
+  },
+};
+
+/** Resolves with the one that was made. */
+function newSchedule() {
+  const type = field("type", "Type", { list: true, required: true, autocomplete: "off" });
+  const payload = payloadField();
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const fields = [
+    field("name", "Name", { required: true, autocomplete: "off" }),
+    field("cron", "Cron", { required: true, autocomplete: "off", placeholder: "0 3 * * *", hint: "Minute, hour, day of month, month, day of week." }),
+    field("timezone", "Time zone", { value: zone, list: Intl.supportedValuesOf("timeZone"), autocomplete: "off" }),
+    type,
+    payload,
+  ];
+  let types = [];
+  const choose = () => payload.use(types.find((one) => one.type === type.input.value.trim())?.schema);
+  type.input.addEventListener("input", choose);
+  get("/job-types").then(
+    (known) => {
+      types = known;
+      type.complete(known.map((one) => one.type).filter((name) => name !== "*"));
+    },
+    () => {}, // types are typed by hand then
+  );
+  return ask("New schedule", fields, "Create", ({ payload: _, timezone, ...values }) => {
+    const head = JSON.stringify({ ...values, timezone: timezone ?? "UTC" }).slice(0, -1);
+    return send("POST", "/schedules", `${head},"payload":${payload.text()}}`);
+  });
+}
