@@ -12,7 +12,7 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help dev worker cluster test cov lint audit type-check format types build lock clean
+.PHONY: help dev worker cluster test cov lint audit type-check format types client build lock clean
 .PHONY: chaos sabotage fuzz autobahn deploy-check
 .PHONY: bench bench-queue bench-gateway
 
@@ -69,6 +69,9 @@ format: $(READY) ## let ruff sort the imports and lay out the code
 
 types: $(READY) ## write the TypeScript types of the socket's messages
 	@$(BIN)/python -c "from jobcast.wire.typescript import render; print(render(), end='')" > clients/js/types.d.ts
+
+client: $(READY) ## write the blocking twin of the Python client
+	@$(BIN)/python -m tests.support.sync_client
 
 build: $(READY) ## make the wheel and the source archive in dist/
 	$(BIN)/python -m build --no-isolation $(ARGS)

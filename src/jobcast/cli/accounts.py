@@ -36,7 +36,7 @@ def login(
     async def work(client: AsyncClient) -> ApiKey:
         await client.login(address, password)
         try:
-            mine = (await client.me()).get("scopes")  # what this person may do, the key may, too
+            mine = (await client.me()).scopes  # what this person may do, the key may, too
             name = f"jobcast CLI on {platform.node() or 'this machine'}"
             return await client.keys_create(name, scopes=mine)
         finally:
@@ -123,9 +123,9 @@ def health(
     server = find_server(url, key, data_dir)
     answer = ask_keyless(server, lambda client: client.health())
     if as_json:
-        output.say_json(answer)
+        output.say_json(answer.raw)
     else:
-        output.say(f"{server.url}: {answer.get('status')}")
+        output.say(f"{server.url}: {answer.status}")
 
 
 def register(app: typer.Typer) -> None:

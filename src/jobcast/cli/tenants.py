@@ -132,10 +132,10 @@ def _given(
     given: dict[str, Any] = {"name": name, "weight": weight}
     found = {field: value for field, value in given.items() if value is not None}
     limits = {
-        "rateLimit": ("--rate-limit", rate_limit),
-        "keyRateLimit": ("--key-rate-limit", key_rate_limit),
-        "maxRunning": ("--max-running", max_running),
-        "maxWaiting": ("--max-waiting", max_waiting),
+        "rate_limit": ("--rate-limit", rate_limit),
+        "key_rate_limit": ("--key-rate-limit", key_rate_limit),
+        "max_running": ("--max-running", max_running),
+        "max_waiting": ("--max-waiting", max_waiting),
     }
     for field, (option, text) in limits.items():
         if text is not None:

@@ -1,14 +1,13 @@
 """The part of the client that is about who calls: logins and API keys."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from datetime import datetime
 
-from jobcast.client.models import ApiKey, Tokens, model, models
+from jobcast.client.account_models import ApiKey, Identity, Tokens
+from jobcast.client.models import model, models
+from jobcast.client.new_job import instant
 from jobcast.client.paths import segment
-from jobcast.client.transport import Transport
-
-PAGE: Final = 100
-"""The largest page that the server gives."""
+from jobcast.client.transport import Transport, given
 
 
 class Accounts:
@@ -37,34 +36,37 @@ class Accounts:
         await self._transport.call("POST", "/auth/logout", json=body)
         self._transport.keep(None)
 
-    async def me(self) -> dict[str, Any]:
-        """Who the credentials belong to, as the server describes it."""
-        return dict((await self._transport.call("GET", "/auth/me")).data or {})
+    async def me(self) -> Identity:
+        """Who the credentials belong to."""
+        return model(Identity, (await self._transport.call("GET", "/auth/me")).data)
 
     async def keys_create(
-        self, name: str | None = None, *, scopes: Sequence[str] | None = None
+        self,
+        name: str | None = None,
+        *,
+        scopes: Sequence[str] | None = None,
+        expires_at: datetime | None = None,
+        rate_limit: int | None = None,
+        tenant: str | None = None,
     ) -> ApiKey:
         """A new API key. Its `key` is shown here and never again.
 
         `scopes`, like `jobs:read`, may be no wider than the caller's own; by default the key may
-        do all that is about jobs and channels. Raises Forbidden for a caller that may make none.
+        do all that is about jobs and channels. `rate_limit` is in jobs a minute, `tenant` for
+        service keys. Raises Forbidden for a caller that may make none.
         """
-        body = {"name": name, "scopes": None if scopes is None else list(scopes)}
-        given = {field: value for field, value in body.items() if value is not None}
-        return model(ApiKey, (await self._transport.call("POST", "/api-keys", json=given)).data)
+        body = given(
+            name=name,
+            scopes=None if scopes is None else list(scopes),
+            expiresAt=None if expires_at is None else instant(expires_at),
+            rateLimit=rate_limit,
+            tenantId=tenant,
+        )
+        return model(ApiKey, (await self._transport.call("POST", "/api-keys", json=body)).data)
 
     async def keys_list(self) -> list[ApiKey]:
         """All API keys of this account, without their secrets, in the server's order."""
-        found: list[ApiKey] = []
-        page = 1
-        while True:
-            answer = await self._transport.call(
-                "GET", "/api-keys", params={"page": page, "limit": PAGE}
-            )
-            found += models(ApiKey, answer.data)
-            if not answer.meta.get("hasNextPage"):
-                return found
-            page += 1
+        return models(ApiKey, await self._transport.all_pages("/api-keys"))
 
     async def keys_revoke(self, id: str) -> None:
         """Revokes the API key with this id. Raises NotFound when there is none."""

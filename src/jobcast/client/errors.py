@@ -4,8 +4,13 @@ Every error has a `code` for programs and a `message` for people. `temporary` sa
 call may succeed later; the client has then already tried again within its bounds.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from jobcast.client.models import Job
 
 FieldErrors = Mapping[str, Sequence[str]]
 
@@ -91,6 +96,23 @@ class Disconnected(JobcastError):
     """The server closed the socket and asked not to be called again (close codes 3500-3999)."""
 
     default_code = "DISCONNECTED"
+
+
+class ClientClosed(JobcastError):
+    """The client was closed before this call, or while it was under way."""
+
+    default_code = "CLIENT_CLOSED"
+
+
+class JobFailed(JobcastError):
+    """`result` was asked of a job that ended as FAILED or CANCELLED; `job` is that job."""
+
+    default_code = "JOB_FAILED"
+
+    def __init__(self, job: Job) -> None:
+        why = f": {job.error}" if job.error else "."
+        super().__init__(f"Job {job.id} ended as {job.status}{why}")
+        self.job = job
 
 
 _BY_STATUS: Final[Mapping[int, type[JobcastError]]] = {

@@ -18,7 +18,9 @@ TERMINAL: Final = frozenset({"job:done", "job:failed", "job:cancelled"})
 Document = dict[str, Any]
 
 
-class _Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What all documents share: `raw` is the document as it came."""
+
     raw: Document = msgspec.field(default_factory=dict)
 
 
@@ -29,7 +31,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     note: str | None = None
 
 
-class Job(_Model, frozen=True, kw_only=True, rename="camel"):
+class Job(Model, frozen=True, kw_only=True, rename="camel"):
     """One job. Lists come without `payload` and `result`, and short answers with less still."""
 
     id: str
@@ -61,10 +63,11 @@ class Job(_Model, frozen=True, kw_only=True, rename="camel"):
         return self.status in ENDED
 
 
-class Event(_Model, frozen=True, kw_only=True, rename="camel"):
+class Event(Model, frozen=True, kw_only=True, rename="camel"):
     """One step of a job, or a `gap`: events `gap_from` to `gap_to` cannot be replayed.
 
     Which of the fields after `at` are set depends on `type`; `data` is a piece of streamed output.
+    `cursor` is there on a tenant's stream, and is what a later one goes on `after`.
     """
 
     type: str
@@ -83,8 +86,9 @@ class Event(_Model, frozen=True, kw_only=True, rename="camel"):
     error: str | None = None
     retry_at: datetime | None = None
     result: Any = None
-    gap_from: int | None = msgspec.field(default=None, name="from")
-    gap_to: int | None = msgspec.field(default=None, name="to")
+    gap_from: int | str | None = msgspec.field(default=None, name="from")
+    gap_to: int | str | None = msgspec.field(default=None, name="to")
+    cursor: str | None = None
 
     @property
     def terminal(self) -> bool:
@@ -92,7 +96,7 @@ class Event(_Model, frozen=True, kw_only=True, rename="camel"):
         return self.type in TERMINAL
 
 
-class LogLine(_Model, frozen=True, kw_only=True, rename="camel"):
+class LogLine(Model, frozen=True, kw_only=True, rename="camel"):
     """One line of a job's log."""
 
     id: str | None = None
@@ -104,7 +108,7 @@ class LogLine(_Model, frozen=True, kw_only=True, rename="camel"):
     attempt: int = 0
 
 
-class OutputPiece(_Model, frozen=True, kw_only=True, rename="camel"):
+class OutputPiece(Model, frozen=True, kw_only=True, rename="camel"):
     """One piece of a job's streamed output."""
 
     seq: int = 0
@@ -113,7 +117,7 @@ class OutputPiece(_Model, frozen=True, kw_only=True, rename="camel"):
     at: datetime | None = None
 
 
-class File(_Model, frozen=True, kw_only=True, rename="camel"):
+class File(Model, frozen=True, kw_only=True, rename="camel"):
     """A file that a job saved; `size` in bytes."""
 
     name: str
@@ -123,51 +127,7 @@ class File(_Model, frozen=True, kw_only=True, rename="camel"):
     created_at: datetime | None = None
 
 
-class ApiKey(_Model, frozen=True, kw_only=True, rename="camel"):
-    """An API key; `key` itself is there only in the answer that creates it."""
-
-    id: str
-    name: str | None = None
-    key: str | None = None
-    scopes: list[str] = []
-    created_at: datetime | None = None
-    last_used_at: datetime | None = None
-
-
-class Tenant(_Model, frozen=True, kw_only=True, rename="camel"):
-    """A tenant. A limit of None is the usual one, a `max_running` of None no cap."""
-
-    id: str
-    name: str | None = None
-    weight: int = 1
-    rate_limit: int | None = None
-    key_rate_limit: int | None = None
-    max_running: int | None = None
-    max_waiting: int | None = None
-    created_at: datetime | None = None
-
-
-class Invite(_Model, frozen=True, kw_only=True, rename="camel"):
-    """A way into a tenant for one person; `invite` and `url` are there only when it is made."""
-
-    id: str
-    tenant_id: str | None = None
-    email: str | None = None
-    owner: bool = False
-    invite: str | None = None
-    url: str | None = None
-    created_at: datetime | None = None
-    expires_at: datetime | None = None
-
-
-class Tokens(_Model, frozen=True, kw_only=True, rename="camel"):
-    """What a login gives."""
-
-    access_token: str
-    refresh_token: str
-
-
-class Page(_Model, frozen=True, kw_only=True, rename="camel"):
+class Page(Model, frozen=True, kw_only=True, rename="camel"):
     """One page of a list of jobs, in the server's order. `raw` holds `data` and `meta`.
 
     `total` is a lower bound unless `total_is_exact`; `cursor` asks for the page after this one.
@@ -190,7 +150,7 @@ class Page(_Model, frozen=True, kw_only=True, rename="camel"):
         return len(self.items)
 
 
-M = TypeVar("M", bound=_Model)
+M = TypeVar("M", bound=Model)
 
 
 def model(kind: type[M], document: Any, *, raw: Document | None = None) -> M:

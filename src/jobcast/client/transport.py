@@ -5,31 +5,35 @@ came about, and, if it is `repeatable`, also when the connection was lost before
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
 
 from jobcast.client import codec
+from jobcast.client.account_models import Tokens
 from jobcast.client.address import Address
+from jobcast.client.answering import NEVER_SENT, document, refusal, success, unreachable
 from jobcast.client.backoff import Pauses
 from jobcast.client.errors import (
+    ClientClosed,
     InvalidRequest,
     JobcastError,
-    ServerError,
     Unauthorized,
     Unreachable,
-    for_status,
 )
-from jobcast.client.models import Tokens, model
+from jobcast.client.models import model
 
 CONNECT_TIMEOUT: Final = 5.0
 ANSWER_TIMEOUT: Final = 30.0
 """Seconds; a long poll adds its own waiting time to the second."""
 
 NOT_TAKEN: Final = frozenset({429, 503})
-NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+PAGE: Final = 100
+"""The largest page that the server gives."""
+
+CONNECTIONS: Final = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,19 @@ class Answer:
     data: Any
     meta: Mapping[str, Any]
     document: dict[str, Any]
+
+
+def encode(value: Any) -> str:
+    """A body as JSON text. Raises InvalidRequest for what has no JSON form."""
+    try:
+        return codec.dumps(value)
+    except ValueError as problem:
+        raise InvalidRequest(f"The request cannot be written as JSON: {problem}.") from None
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 class Transport:
@@ -62,10 +79,16 @@ class Transport:
             timeout=httpx2.Timeout(ANSWER_TIMEOUT, connect=CONNECT_TIMEOUT),
             trust_env=not address.is_loopback,
             headers={"User-Agent": "jobcast-python"},
+            limits=CONNECTIONS,
         )
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    def check_open(self) -> None:
+        """Raises ClientClosed after `aclose`."""
+        if self._http.is_closed:
+            raise ClientClosed("This client is closed: make a new one.")
 
     @property
     def access_token(self) -> str | None:
@@ -99,7 +122,7 @@ class Transport:
                 response = await self._send("POST", f"{self._address.api}/auth/refresh", body=body)
             except Unauthorized:
                 return False
-            self.keep(model(Tokens, _envelope(response).data))
+            self.keep(model(Tokens, success(response).get("data")))
             return True
 
     async def call(
@@ -109,42 +132,77 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        body: str | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        wait_for_room: bool = True,
+        on_wait: Callable[[], None] | None = None,
         patience: float = 0.0,
     ) -> Answer:
         """Calls `path` under `/api` and opens the envelope.
 
-        `params` that are None are left out. `repeatable` defaults to whether this is a GET.
-        `patience` is added to the time-out, in seconds.
+        `params` that are None are left out. `body` is `json` that is text already. `repeatable`
+        defaults to whether this is a GET. With `wait_for_room` False a 429 is raised at once.
+        `on_wait` is called when the call has to wait to be sent again. `patience` is added to
+        the time-out, in seconds.
         """
-        try:
-            body = None if json is None else codec.dumps(json)
-        except ValueError as problem:
-            raise InvalidRequest(f"The request cannot be written as JSON: {problem}.") from None
+        if json is not None:
+            body = encode(json)
         response = await self._persist(
             method,
             f"{self._address.api}{path}",
-            params={name: value for name, value in (params or {}).items() if value is not None},
+            params=given(**params) if params else None,
             body=body,
             headers=headers,
             repeatable=method == "GET" if repeatable is None else repeatable,
+            wait_for_room=wait_for_room,
+            on_wait=on_wait,
             patience=patience,
         )
-        return _envelope(response)
+        found = success(response)
+        return Answer(data=found.get("data"), meta=found.get("meta") or {}, document=found)
 
-    async def download(self, path: str) -> bytes:
+    async def all_pages(self, path: str, **params: Any) -> list[Any]:
+        """The documents of all pages of a list, in the server's order."""
+        found: list[Any] = []
+        page = 1
+        while True:
+            answer = await self.call("GET", path, params={**params, "page": page, "limit": PAGE})
+            found += answer.data or []
+            if not answer.meta.get("hasNextPage"):
+                return found
+            page += 1
+
+    async def content(self, path: str) -> bytes:
         """The bytes at `path` under `/api`."""
         response = await self._persist("GET", f"{self._address.api}{path}", repeatable=True)
         return response.content
 
+    async def chunks(self, path: str) -> AsyncGenerator[bytes, None]:
+        """The bytes at `path` under `/api`, piece by piece; a loss on the way is Unreachable."""
+        url = f"{self._address.api}{path}"
+        response = await self._persist("GET", url, repeatable=True, stream=True)
+        try:
+            async for chunk in response.aiter_bytes():
+                yield chunk
+        except httpx2.RequestError as problem:
+            raise unreachable(self._address, problem) from problem
+        finally:
+            await response.aclose()
+
     async def bare(self, path: str) -> dict[str, Any]:
         """The JSON object at `path` outside `/api`, where there is no envelope."""
-        response = await self._persist("GET", f"{self._address.root}{path}", repeatable=True)
-        return _document(response)
+        return document(await self._persist("GET", f"{self._address.root}{path}", repeatable=True))
 
     async def _persist(
-        self, method: str, url: str, *, repeatable: bool, **request: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        repeatable: bool,
+        wait_for_room: bool = True,
+        on_wait: Callable[[], None] | None = None,
+        **request: Any,
     ) -> httpx2.Response:
         """Sends until there is an answer, the budget is used up, or trying again can't help."""
         pauses = self._pauses()
@@ -158,8 +216,10 @@ class Transport:
                     raise
                 renewed = True
             except JobcastError as failure:
-                if not _may_repeat(failure, repeatable=repeatable):
+                if not _may_repeat(failure, repeatable=repeatable, wait_for_room=wait_for_room):
                     raise
+                if on_wait is not None:
+                    on_wait()
                 if not await pauses.wait(at_least=failure.retry_after):
                     raise
 
@@ -172,11 +232,16 @@ class Transport:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
         patience: float = 0.0,
+        stream: bool = False,
     ) -> httpx2.Response:
-        """One request; answers only a success, and raises the tree's error for anything else."""
+        """One request; answers only a success, and raises the tree's error for anything else.
+
+        With `stream` the body of the response is still to be read, and the response to be closed.
+        """
+        self.check_open()
         content_type = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            response = await self._http.request(
+            request = self._http.build_request(
                 method,
                 url,
                 params=params,
@@ -184,72 +249,20 @@ class Transport:
                 headers={**self.credentials(), **content_type, **(headers or {})},
                 timeout=httpx2.Timeout(ANSWER_TIMEOUT + patience, connect=CONNECT_TIMEOUT),
             )
+            response = await self._http.send(request, stream=True)
+            if not (stream and response.is_success):
+                await response.aread()
         except (httpx2.RequestError, httpx2.InvalidURL) as problem:
-            raise _unreachable(self._address, problem) from problem
+            self.check_open()  # it was closed meanwhile
+            raise unreachable(self._address, problem) from problem
         if response.is_success or response.status_code == httpx2.codes.NOT_MODIFIED:
             return response
-        raise _refusal(response)
+        raise refusal(response)
 
 
-def _may_repeat(failure: JobcastError, *, repeatable: bool) -> bool:
+def _may_repeat(failure: JobcastError, *, repeatable: bool, wait_for_room: bool) -> bool:
     if isinstance(failure, Unreachable):
         return repeatable or isinstance(failure.__cause__, NEVER_SENT)
+    if failure.status == httpx2.codes.TOO_MANY_REQUESTS:
+        return wait_for_room
     return failure.status in NOT_TAKEN
-
-
-def _unreachable(address: Address, problem: Exception) -> Unreachable:
-    if "CERTIFICATE_VERIFY_FAILED" in str(problem):
-        why = "its TLS certificate is not trusted here"
-    elif isinstance(problem, NEVER_SENT):
-        why = "no server answers there"
-    elif isinstance(problem, httpx2.TimeoutException):
-        why = "it did not answer in time"
-    else:
-        why = "the connection was lost before an answer came"
-    return Unreachable(f"Could not reach {address.root}: {why}.")
-
-
-def _document(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        document = codec.loads(response.content)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise ServerError(
-            f"What answers at {response.url.copy_with(query=None)} is not a Jobcast server"
-            f" (status {response.status_code}).",
-            code="BAD_ANSWER",
-            status=response.status_code,
-        )
-    return document
-
-
-def _envelope(response: httpx2.Response) -> Answer:
-    document = _document(response)
-    return Answer(data=document.get("data"), meta=document.get("meta") or {}, document=document)
-
-
-def _refusal(response: httpx2.Response) -> JobcastError:
-    status = response.status_code
-    asked = _seconds(response.headers.get("Retry-After"))
-    try:
-        document = _document(response)
-    except ServerError as stranger:
-        stranger.retry_after = asked
-        return stranger
-    message = document.get("message")
-    return for_status(status)(
-        message if isinstance(message, str) else f"The server answered with status {status}.",
-        code=document.get("code"),
-        status=status,
-        errors=document.get("errors"),
-        retry_after=asked if asked is not None else _seconds(document.get("retryAfter")),
-    )
-
-
-def _seconds(value: Any) -> float | None:
-    """Seconds as a number or its text; the date form of Retry-After counts as unknown."""
-    try:
-        return max(0.0, float(value))
-    except (TypeError, ValueError):
-        return None

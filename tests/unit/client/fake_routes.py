@@ -39,6 +39,8 @@ async def answer(fake: FakeServer, call: Call, *, known: bool) -> Response:
             return tenants(fake, method, rest, call)
         case "POST", ["api", "jobs"]:
             return submit(fake, call)
+        case "POST", ["api", "jobs", "batch"]:
+            return submit_batch(fake, call)
         case "GET", ["api", "jobs"]:
             return page(fake, call)
         case method, ["api", "jobs", job_id, *rest]:
@@ -46,8 +48,8 @@ async def answer(fake: FakeServer, call: Call, *, known: bool) -> Response:
             if job is None:
                 return refused(404, "Job not found", "NOT_FOUND")
             return await about_job(fake, method, job, rest, call)
-        case "GET", ["api", ("job-types" | "queues" | "stats" | "workers") as what]:
-            return success("Here", [{"name": what}])
+        case "GET", ["api", "job-types"]:
+            return success("Types", [{"type": kind} for kind in fake.stories])
     return refused(404, "Not found", "NOT_FOUND")
 
 
@@ -123,17 +125,40 @@ def submit(fake: FakeServer, call: Call) -> Response:
     return success("Job created successfully", fake.jobs[job_id], 201)
 
 
+def submit_batch(fake: FakeServer, call: Call) -> Response:
+    jobs = call.body["jobs"]
+    for place, body in enumerate(jobs):
+        if body["type"] == "nobody":
+            errors = {f"jobs[{place}].type": ["Unknown job type: nobody"]}
+            return refused(400, "Validation error", "VALIDATION_ERROR", errors=errors)
+    key = call.headers["idempotency-key"]
+    made = []
+    for place, body in enumerate(jobs):
+        repeated = f"{key}#{place}"
+        if repeated not in fake._by_idempotency_key:
+            known = {name: value for name, value in body.items() if name != "type"}
+            fake._by_idempotency_key[repeated] = fake.add_job(body["type"], **known)
+        made.append(fake.jobs[fake._by_idempotency_key[repeated]])
+    return success("Jobs created successfully", made, 201)
+
+
 def page(fake: FakeServer, call: Call) -> Response:
     wanted = call.query.get("status")
-    jobs = [job for job in fake.jobs.values() if wanted in (None, job["status"])][::-1]
+    found = [job for job in fake.jobs.values() if wanted in (None, job["status"])][::-1]
+    limit, cursor = int(call.query.get("limit", 10)), call.query.get("cursor")
+    ids = [job["id"] for job in found]
+    start = ids.index(cursor) + 1 if cursor in ids else 0
+    jobs = found[start : start + limit]
     meta = {
-        "total": len(jobs),
+        "total": len(found),
         "page": 1,
-        "limit": 10,
-        "totalPages": 1 if jobs else 0,
-        "hasNextPage": False,
-        "hasPrevPage": False,
+        "limit": limit,
+        "totalPages": -(-len(found) // limit),
+        "hasNextPage": start + limit < len(found),
+        "hasPrevPage": start > 0,
     }
+    if len(jobs) == limit:
+        meta["cursor"] = jobs[-1]["id"]
     shown = [{n: v for n, v in job.items() if n not in ("payload", "result")} for job in jobs]
     return success("Jobs retrieved successfully", shown, meta=meta)
 
@@ -164,15 +189,21 @@ async def about_job(
             fake.tell(job["id"], ("pending", {}))
             return success("Job retried", job, 202)
         case "GET", ["logs"]:
-            return success("Job logs retrieved successfully", logs(fake, job))
+            lines = [line for line in logs(fake, job) if line["seq"] > after_of(call)]
+            return success("Job logs retrieved successfully", lines[:1000])
         case "GET", ["output"]:
             told = [e for e in fake.events[job["id"]] if e["type"] == "job:output"]
+            told = [e for e in told if e["seq"] > after_of(call)][:1000]
             return success("Output", [{n: e[n] for n in ("seq", "attempt", "data")} for e in told])
         case "GET", ["files"]:
             return success("Files", [{"name": "a b.txt", "contentType": "text/plain", "size": 5}])
         case "GET", ["files", "a b.txt"]:
             return Response(b"bytes", media_type="text/plain")
     return refused(404, "File not found", "NOT_FOUND")
+
+
+def after_of(call: Call) -> int:
+    return int(call.query.get("after", 0))
 
 
 def logs(fake: FakeServer, job: dict[str, Any]) -> list[dict[str, Any]]:

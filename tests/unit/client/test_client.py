@@ -2,17 +2,21 @@ import asyncio
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from starlette.responses import PlainTextResponse
-from tests.unit.client.fake_server import FAILURE, KEY, PASSWORD, FakeServer
+from tests.unit.client.fake_server import FAILURE, KEY, PASSWORD, WORK, FakeServer, Step
 
 from jobcast.client import (
     AsyncClient,
+    ClientClosed,
     Conflict,
     Forbidden,
     InvalidRequest,
     JobcastError,
+    JobFailed,
+    NewJob,
     NotFound,
     RateLimited,
     ServerError,
@@ -26,6 +30,10 @@ AWAY = {"success": False, "message": "Starting", "code": "UNAVAILABLE"}
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def names_in(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
 
 
 class TestSubmitting:
@@ -121,9 +129,36 @@ class TestSubmitting:
             await client.submit("email")
         assert (caught.value.message, caught.value.retry_after) == (said, 45)
 
+    async def test_a_wait_may_be_told_as_a_date(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        server.refuse(429, AWAY, Retry_After="Fri, 01 Jan 2100 00:00:00 GMT")
+        with pytest.raises(RateLimited) as caught:
+            await client.submit("email")
+        assert caught.value.retry_after is not None
+        assert caught.value.retry_after > 1e6
+
     async def test_two_submits_are_two_jobs(self, client: AsyncClient) -> None:
         one, two = await asyncio.gather(client.submit("email"), client.submit("email"))
         assert one.id != two.id
+
+    async def test_a_batch_is_one_request(self, client: AsyncClient, server: FakeServer) -> None:
+        jobs = await client.submit_batch([NewJob("email", {"n": 1}), NewJob("sms", tags=["a"])])
+        assert [job.type for job in jobs] == ["email", "sms"]
+        (call,) = server.calls
+        assert call.body == {
+            "jobs": [{"type": "email", "payload": {"n": 1}}, {"type": "sms", "tags": ["a"]}]
+        }
+        assert call.headers["idempotency-key"]
+
+    async def test_after_close_a_call_says_so(self, server: FakeServer) -> None:
+        client = AsyncClient(server.url, KEY)
+        await client.aclose()
+        for call in (client.submit("email"), client.me()):
+            with pytest.raises(ClientClosed, match="make a new one"):
+                await call
+        with pytest.raises(ClientClosed):
+            await anext(client.watch("x"))
 
 
 class TestErrors:
@@ -171,7 +206,7 @@ class TestErrors:
         self, client: AsyncClient, server: FakeServer
     ) -> None:
         server.refusals.append(PlainTextResponse("upstream", 503))
-        assert (await client.me())["id"] == "u1"
+        assert (await client.me()).id == "u1"
 
     async def test_where_nothing_listens_it_is_unreachable(self) -> None:
         async with AsyncClient(f"http://127.0.0.1:{free_port()}", KEY, retry_for=0) as client:
@@ -224,19 +259,52 @@ class TestReading:
     ) -> None:
         job = await client.submit("demo")
         assert "reading" in [line.message for line in await client.logs(job.id)]
-        pieces = await client.output(job.id, after=2, attempt="all")
+        pieces = [piece async for piece in client.output(job.id, after=2, attempt="all")]
         assert [piece.data for piece in pieces] == [{"token": "Hel"}, {"token": "lo"}]
         assert server.calls[-1].query == {"after": "2", "attempt": "all"}
         (file,) = await client.files(job.id)
         assert (file.name, file.size) == ("a b.txt", 5)
         assert await client.file(job.id, file.name) == b"bytes"
 
-    async def test_what_the_server_knows_of_itself(self, client: AsyncClient) -> None:
-        assert (await client.health())["status"] == "ok"
-        assert await client.job_types() == [{"name": "job-types"}]
-        assert await client.queues() == [{"name": "queues"}]
-        assert await client.stats() == [{"name": "stats"}]
-        assert await client.workers() == [{"name": "workers"}]
+    async def test_a_long_log_and_long_output_are_read_to_their_end(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        steps: list[Step] = [("log", {"message": "x"}), ("output", {"data": 1})] * 1_001
+        job_id = server.add_job(steps=steps)
+        assert len(await client.logs(job_id)) == 1_002  # PENDING is the first line
+        pieces = [piece async for piece in client.output(job_id)]
+        assert len(pieces) == len({piece.seq for piece in pieces}) == 1_001
+
+    async def test_a_file_is_written_whole_into_a_folder(
+        self, client: AsyncClient, server: FakeServer, tmp_path: Path
+    ) -> None:
+        path = await client.download(server.add_job(), "a b.txt", tmp_path)
+        assert (path, path.read_bytes()) == (tmp_path / "a b.txt", b"bytes")
+        assert names_in(tmp_path) == ["a b.txt"]
+
+    async def test_a_file_that_is_not_there_leaves_what_was(
+        self, client: AsyncClient, server: FakeServer, tmp_path: Path
+    ) -> None:
+        target = tmp_path / "kept.txt"
+        target.write_text("old")
+        with pytest.raises(NotFound):
+            await client.download(server.add_job(), "missing", target)
+        assert (target.read_text(), names_in(tmp_path)) == ("old", ["kept.txt"])
+
+    async def test_pages_are_read_by_cursor_to_the_last(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        ids = [server.add_job() for _ in range(5)]
+        pages = [page async for page in client.pages(limit=2)]
+        assert [[job.id for job in page] for page in pages] == [
+            [ids[4], ids[3]],
+            [ids[2], ids[1]],
+            [ids[0]],
+        ]
+
+    async def test_health_needs_no_credentials(self, server: FakeServer) -> None:
+        async with AsyncClient(server.url) as client:
+            assert (await client.health()).status == "ok"
 
 
 class TestWaiting:
@@ -254,6 +322,19 @@ class TestWaiting:
     ) -> None:
         with pytest.raises(TimeoutError, match=r"had not ended after 0.2 seconds"):
             await client.wait(server.add_job(), timeout=0.2)
+
+    async def test_the_result_of_a_job_that_is_done(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        assert await client.result(server.add_job(steps=WORK)) == {"pages": 3}
+
+    async def test_the_result_of_a_job_that_failed_is_an_error_that_has_the_job(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        job_id = server.add_job(steps=FAILURE)
+        with pytest.raises(JobFailed, match="FAILED: the printer is on fire") as caught:
+            await client.result(job_id)
+        assert caught.value.job.id == job_id
 
 
 class TestChanging:
@@ -276,7 +357,7 @@ class TestAccounts:
     async def test_after_a_login_calls_carry_the_access_token(self, server: FakeServer) -> None:
         async with AsyncClient(server.url) as client:
             await client.login("ada@example.com", PASSWORD)
-            assert (await client.me())["email"] == "ada@example.com"
+            assert (await client.me()).email == "ada@example.com"
         assert server.calls[-1].headers["authorization"] == "Bearer access-1"
 
     async def test_a_wrong_password_is_unauthorized(self, server: FakeServer) -> None:

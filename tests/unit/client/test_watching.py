@@ -23,8 +23,8 @@ from jobcast.client import (
     ServerError,
     Unauthorized,
     Unreachable,
-    watching,
 )
+from jobcast.client import connection as connections
 
 WHOLE = [
     "job:pending",
@@ -229,7 +229,7 @@ async def test_a_socket_that_talks_something_else_is_a_servers_error(
 async def test_a_server_that_says_nothing_is_left(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "OPEN_TIMEOUT", 0.1)
+    monkeypatch.setattr(connections, "OPEN_TIMEOUT", 0.1)
     silent = asyncio.Event()
     arrived: list[websockets.ServerConnection] = []
 
