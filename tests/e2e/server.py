@@ -141,7 +141,7 @@ class DevServer:
                     found.append("\n".join(lines[number : number + TRACE]))
         return found
 
-    def start(self) -> None:
+    def start(self, *, port: int = 0) -> None:
         """Returns when it is ready for requests; on the same folder as before."""
         assert not self.running
         home = self.folder / "home"
@@ -149,7 +149,7 @@ class DevServer:
         command = [sys.executable, "-m", "jobcast.cli", "dev"]
         if self._app is not None:
             command.append(self._app)
-        command += ["--port", "0", "--data-dir", str(self.data), "--json"]
+        command += ["--port", str(port), "--data-dir", str(self.data), "--json"]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
