@@ -2,20 +2,25 @@
 
 import platform
 import sys
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jobcast.cli import output
-from jobcast.cli.asking import ask, ask_keyless
+from jobcast.cli import completing, output
+from jobcast.cli.asking import ask_keyless
 from jobcast.cli.config import Server, find_server, login_file, store
+from jobcast.cli.connected import Connected, connected
 from jobcast.cli.direct import first_key
 from jobcast.cli.errors import CliError
-from jobcast.cli.options import DATA_DIR, AsJson, DataDir, Key, Url
-from jobcast.client import ApiKey, AsyncClient
+from jobcast.cli.options import DATA_DIR, AsJson, DataDir, Url
+
+if TYPE_CHECKING:
+    from jobcast.client import ApiKey, AsyncClient
 
 SERVICE: Final = "service"
 """The scope that makes a key a service key."""
+
+PANEL: Final = "Server and accounts"
 
 keys = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
 
@@ -33,7 +38,7 @@ def login(
     server = find_server(url, None, data_dir)
     address, password = _credentials(email, from_stdin=password_stdin)
 
-    async def work(client: AsyncClient) -> ApiKey:
+    async def work(client: "AsyncClient") -> "ApiKey":
         await client.login(address, password)
         try:
             mine = (await client.me()).scopes  # what this person may do, the key may, too
@@ -51,7 +56,9 @@ def login(
 
 
 @keys.command("create")
+@connected
 def create(
+    call: Connected,
     name: Annotated[str | None, typer.Option(help="What the key is for.")] = None,
     scope: Annotated[
         list[str] | None, typer.Option(help="What it may do, like jobs:read; can be repeated.")
@@ -63,10 +70,6 @@ def create(
         bool,
         typer.Option("--direct", help="With --service: make it on the database, without a server."),
     ] = False,
-    url: Url = None,
-    key: Key = None,
-    data_dir: DataDir = DATA_DIR,
-    as_json: AsJson = False,
 ) -> None:
     """Create an API key. It is shown once."""
     if service and scope:
@@ -74,65 +77,55 @@ def create(
     if direct and not service:
         raise CliError("--direct makes service keys only: add --service.")
     if direct:
-        created = first_key(name, data_dir)
+        created = first_key(name, call.data_dir)
     else:
         scopes = [SERVICE] if service else scope
-        created = ask(
-            find_server(url, key, data_dir), lambda client: client.keys_create(name, scopes=scopes)
-        )
-    if as_json:
-        output.say_json(created.raw)
-    elif output.console().is_terminal:
-        output.say(f"{created.key}\nKeep it now: it is not shown again. Its id is {created.id}.")
-    else:
+        created = call.ask(lambda client: client.keys_create(name, scopes=scopes))
+
+    def told() -> None:
         output.say(created.key or "")
+        if output.console().is_terminal:
+            output.say(f"Keep it now: it is not shown again. Its id is {created.id}.")
+
+    call.say(created.raw, told)
 
 
 @keys.command("list")
-def list_keys(
-    url: Url = None, key: Key = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
-) -> None:
+@connected
+def list_keys(call: Connected) -> None:
     """List the API keys of your account."""
-    found = ask(find_server(url, key, data_dir), lambda client: client.keys_list())
-    if as_json:
-        output.say_json([item.raw for item in found])
-    else:
-        output.say_keys(found)
+    found = call.ask(lambda client: client.keys_list())
+    call.say([item.raw for item in found], lambda: output.say_keys(found))
 
 
 @keys.command("revoke")
+@connected
 def revoke(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.", show_default=False)],
-    url: Url = None,
-    key: Key = None,
-    data_dir: DataDir = DATA_DIR,
-    as_json: AsJson = False,
+    call: Connected,
+    id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The key's id.", show_default=False, autocompletion=completing.keys
+        ),
+    ],
 ) -> None:
     """Revoke an API key: whoever uses it is shut out."""
-    ask(find_server(url, key, data_dir), lambda client: client.keys_revoke(id))
-    if as_json:
-        output.say_json({"id": id, "revoked": True})
-    else:
-        output.say(f"Key {id} is revoked.")
+    call.ask(lambda client: client.keys_revoke(id))
+    call.say({"id": id, "revoked": True}, lambda: output.say(f"Key {id} is revoked."))
 
 
-def health(
-    url: Url = None, key: Key = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
-) -> None:
+@connected
+def health(call: Connected) -> None:
     """Say whether the server answers."""
-    server = find_server(url, key, data_dir)
-    answer = ask_keyless(server, lambda client: client.health())
-    if as_json:
-        output.say_json(answer.raw)
-    else:
-        output.say(f"{server.url}: {answer.status}")
+    answer = call.ask_keyless(lambda client: client.health())
+    call.say(answer.raw, lambda: output.say(f"{call.server.url}: {answer.status}"))
 
 
 def register(app: typer.Typer) -> None:
     """Puts these commands into `app`."""
-    app.command()(login)
-    app.add_typer(keys, name="keys")
-    app.command()(health)
+    app.command(rich_help_panel=PANEL)(login)
+    app.command(rich_help_panel=PANEL)(health)
+    app.add_typer(keys, name="keys", rich_help_panel=PANEL)
 
 
 def _credentials(email: str | None, *, from_stdin: bool) -> tuple[str, str]:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from jobcast.cli.config import Server
 from jobcast.cli.errors import CliError
-from jobcast.client import AsyncClient
+
+if TYPE_CHECKING:
+    from jobcast.client import AsyncClient
 
 RETRY_FOR: Final = 1.0
 """Seconds: a person who waits should soon hear that nothing answers."""
@@ -17,7 +19,7 @@ RECONNECT_FOR: Final = 60.0
 T = TypeVar("T")
 
 
-def ask(server: Server, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+def ask(server: Server, work: Callable[["AsyncClient"], Awaitable[T]]) -> T:
     """What `work` answers. Raises CliError when no key is known, and the client's errors."""
     if server.key is None:
         raise CliError(
@@ -28,8 +30,10 @@ def ask(server: Server, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
     return ask_keyless(server, work)
 
 
-def ask_keyless(server: Server, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+def ask_keyless(server: Server, work: Callable[["AsyncClient"], Awaitable[T]]) -> T:
     """The same for work that needs no key."""
+
+    from jobcast.client import AsyncClient
 
     async def session() -> T:
         async with AsyncClient(

@@ -16,7 +16,8 @@ import typer
 
 from jobcast.cli.errors import CliError
 from jobcast.cli.ports import reachable
-from jobcast.client import JobcastError, address, codec
+from jobcast.client import address, codec
+from jobcast.client.errors import JobcastError
 
 DEFAULT_URL: Final = "http://127.0.0.1:3000"
 FILE_NAME: Final = "client.json"

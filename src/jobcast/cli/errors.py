@@ -1,13 +1,14 @@
 """What a command says when it can't do its work, and the exit code that goes with it.
 
 0: done · 1: the job failed or was cancelled · 2: the command, key, payload or id is wrong ·
-3: the server is out of reach, or cannot serve now · 130: stopped by Ctrl-C.
+3: the server is out of reach, or cannot serve now · 130: stopped by Ctrl-C ·
+141: whoever read the output has gone.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jobcast.client import (
+from jobcast.client.errors import (
     Disconnected,
     Forbidden,
     JobcastError,
@@ -24,6 +25,7 @@ BAD_USAGE: Final = 2
 OUT_OF_REACH: Final = 3
 BUG: Final = 70
 INTERRUPTED: Final = 130
+NOBODY_READS: Final = 141
 
 
 class CliError(Exception):

@@ -4,17 +4,22 @@ import importlib
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jobcast.app import App
 from jobcast.cli.errors import CliError
 
+if TYPE_CHECKING:
+    from jobcast.app import App
 
-def load_app(target: str) -> App:
+
+def load_app(target: str) -> "App":
     """The app that `target` names, like `shop.jobs:app`; without `:APP` its name is `app`.
 
     The working directory is put on the import path and stays there: child processes of jobs
     need it too. Raises CliError with one sentence for whatever stands in the way.
     """
+    from jobcast.app import App
+
     module_name, _, attribute = target.partition(":")
     attribute = attribute or "app"
     if not module_name or "/" in module_name or module_name.endswith(".py"):

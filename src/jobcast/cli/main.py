@@ -1,5 +1,6 @@
 """The console script: the commands under one name, and one place where failures are said."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -10,10 +11,20 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
-from jobcast.cli import accounts, jobs, schema, server, serving, tenants, verifying, working
-from jobcast.cli.errors import BUG, DONE, INTERRUPTED, CliError, explain
+from jobcast.cli import (
+    accounts,
+    completing,
+    jobs,
+    schema,
+    server,
+    serving,
+    tenants,
+    verifying,
+    working,
+)
+from jobcast.cli.errors import BUG, DONE, INTERRUPTED, NOBODY_READS, CliError, explain
 from jobcast.cli.output import say, say_failure
-from jobcast.client import JobcastError
+from jobcast.client.errors import JobcastError
 
 
 class Commands(TyperGroup):
@@ -58,6 +69,22 @@ class Commands(TyperGroup):
             sys.exit(code)
         return code
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except BrokenPipeError:
+            _let_go()
+            raise typer.Exit(NOBODY_READS) from None
+
+
+def _let_go() -> None:
+    """What is still unwritten goes nowhere, so that the end of the process is quiet, too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
 
 def _misuse(usage: TyperException) -> CliError | None:
     """The mistake as a sentence; None where the help, already printed, says it all."""
@@ -93,7 +120,9 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
-    help="Durable jobs whose every step is pushed live to whoever watches.",
+    help="Durable jobs whose every step is pushed live to whoever watches.\n\n"
+    "`jobcast dev` starts everything here; `jobcast submit sleep --watch` runs a first job.",
+    epilog="Exit codes: 0 done, 1 a job failed, 2 bad usage, 3 no server, 130 Ctrl-C.",
     pretty_exceptions_enable=False,
 )
 
@@ -116,6 +145,7 @@ verifying.register(app)
 jobs.register(app)
 accounts.register(app)
 tenants.register(app)
+completing.register(app)
 
 
 def main() -> None:

@@ -1,17 +1,21 @@
 """Printing: JSON for programs, tables and paragraphs for people, plain lines for pipes."""
 
+from __future__ import annotations
+
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from jobcast.cli.errors import CliError
-from jobcast.client import ApiKey, Job, LogLine, Page, Tenant, codec
+from jobcast.client import codec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from jobcast.client import ApiKey, Job, LogLine, Page, Tenant
 
 STATUS_STYLES: Final = {
     "PENDING": "yellow",
@@ -24,6 +28,8 @@ STATUS_STYLES: Final = {
 
 def console() -> Console:
     """Standard output as it is now."""
+    from rich.console import Console
+
     return Console(highlight=False)
 
 
@@ -57,23 +63,32 @@ def say_failure(failure: CliError, *, as_json: bool) -> None:
         typer.echo(printable(failure.sentence), err=True)
 
 
-def say_page(page: Page) -> None:
-    """A page of jobs: a table on a terminal, else one line a job with tabs between the columns."""
+def say_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, none: str) -> None:
+    """Rows: a table on a terminal, else one line a row with tabs between the columns.
+
+    A cell that is a status is coloured; `none` is what a terminal says where there are no rows.
+    """
     screen = console()
-    rows = [_row(job) for job in page]
     if not screen.is_terminal:
         for row in rows:
-            say("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+            say("\t".join(" ".join(printable(cell).split()) for cell in row))
         return
-    table = Table("ID", "TYPE", "STATUS", "PROGRESS", "QUEUE", "ATTEMPTS", "CREATED", box=None)
-    for job, row in zip(page, rows, strict=True):
-        cells = [Text(cell) for cell in row]
-        cells[2].stylize(STATUS_STYLES.get(job.status or "", ""))
-        table.add_row(*cells)
-    screen.print(table if rows else "No jobs.")
-    if page.total_pages > 1:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*names, box=None)
+    for row in rows:
+        table.add_row(*(Text(printable(cell), style=STATUS_STYLES.get(cell, "")) for cell in row))
+    screen.print(table if rows else none)
+
+
+def say_page(page: Page) -> None:
+    """A page of jobs."""
+    names = ("ID", "TYPE", "STATUS", "PROGRESS", "QUEUE", "ATTEMPTS", "CREATED")
+    say_table(names, [_row(job) for job in page], none="No jobs.")
+    if page.total_pages > 1 and console().is_terminal:
         about = "" if page.total_is_exact else "more than "
-        screen.print(f"Page {page.page} of {page.total_pages}, {about}{page.total} jobs.")
+        say(f"Page {page.page} of {page.total_pages}, {about}{page.total} jobs: --page goes on.")
 
 
 def say_job(job: Job) -> None:
@@ -109,49 +124,26 @@ def say_logs(lines: Sequence[LogLine]) -> None:
 
 
 def say_keys(keys: Sequence[ApiKey]) -> None:
-    """API keys: a table on a terminal, else one line a key with tabs between the columns."""
-    screen = console()
+    """API keys."""
     rows = [
         (key.id, key.name or "", local(key.created_at), local(key.last_used_at)) for key in keys
     ]
-    if not screen.is_terminal:
-        for row in rows:
-            say("\t".join(row))
-        return
-    table = Table("ID", "NAME", "CREATED", "LAST USED", box=None)
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    screen.print(table if rows else "No API keys.")
+    say_table(("ID", "NAME", "CREATED", "LAST USED"), rows, none="No API keys.")
 
 
 def say_tenants(tenants: Sequence[Tenant]) -> None:
-    """Tenants: a table on a terminal, else one line a tenant with tabs between the columns."""
-    screen = console()
+    """Tenants with their limits."""
+    names = ("ID", "NAME", "WEIGHT", "PER USER", "PER KEY", "RUNNING", "WAITING")
     rows = [
         (
             tenant.id,
             tenant.name or "",
             str(tenant.weight),
-            *(
-                "" if limit is None else str(limit)
-                for limit in (
-                    tenant.rate_limit,
-                    tenant.key_rate_limit,
-                    tenant.max_running,
-                    tenant.max_waiting,
-                )
-            ),
+            *("" if limit is None else str(limit) for limit in _limits(tenant)),
         )
         for tenant in tenants
     ]
-    if not screen.is_terminal:
-        for row in rows:
-            say("\t".join(cell.replace("\t", " ") for cell in row))
-        return
-    table = Table("ID", "NAME", "WEIGHT", "PER USER", "PER KEY", "RUNNING", "WAITING", box=None)
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    screen.print(table if rows else "No tenants.")
+    say_table(names, rows, none="No tenants.")
 
 
 def say_tenant(tenant: Tenant) -> None:
@@ -176,7 +168,7 @@ def local(moment: datetime | None) -> str:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    cells = (
+    return (
         job.id,
         job.type or "",
         job.status or "",
@@ -185,7 +177,10 @@ def _row(job: Job) -> tuple[str, ...]:
         str(job.attempts) if job.max_attempts is None else f"{job.attempts}/{job.max_attempts}",
         local(job.created_at),
     )
-    return tuple(printable(cell) for cell in cells)
+
+
+def _limits(tenant: Tenant) -> tuple[int | None, ...]:
+    return tenant.rate_limit, tenant.key_rate_limit, tenant.max_running, tenant.max_waiting
 
 
 def _progress(job: Job) -> str:

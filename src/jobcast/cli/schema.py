@@ -25,4 +25,4 @@ def migrate(as_json: AsJson = False) -> None:
 
 def register(app: typer.Typer) -> None:
     """Puts this command into `app`."""
-    app.command()(migrate)
+    app.command(rich_help_panel="Run it")(migrate)

@@ -51,7 +51,7 @@ def dev(
 
 def register(app: typer.Typer) -> None:
     """Puts this command into `app`."""
-    app.command()(dev)
+    app.command(rich_help_panel="Run it")(dev)
 
 
 def _serve(app: "App", settings: "Settings", *, as_json: bool) -> None:

@@ -63,7 +63,7 @@ def serve(
 
 def register(app: typer.Typer) -> None:
     """Puts this command into `app`."""
-    app.command()(serve)
+    app.command(rich_help_panel="Run it")(serve)
 
 
 async def _gateway(

@@ -1,15 +1,16 @@
 """The commands about tenants: list, create, set, invite."""
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from jobcast.cli import output
-from jobcast.cli.asking import ask
-from jobcast.cli.config import find_server
+from jobcast.cli.connected import Connected, connected
 from jobcast.cli.errors import CliError
-from jobcast.cli.options import DATA_DIR, AsJson, DataDir, Key, Url
-from jobcast.client import Tenant
+from jobcast.cli.options import TenantId
+
+if TYPE_CHECKING:
+    from jobcast.client import Tenant
 
 USUAL: Final = "usual"
 """The word that takes a limit back."""
@@ -33,23 +34,20 @@ Running = Annotated[
 Waiting = Annotated[
     str | None, typer.Option("--max-waiting", metavar="N", help="Jobs that wait at a time.")
 ]
-TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.", show_default=False)]
 
 
 @tenants.command("list")
-def list_tenants(
-    url: Url = None, key: Key = None, data_dir: DataDir = DATA_DIR, as_json: AsJson = False
-) -> None:
+@connected
+def list_tenants(call: Connected) -> None:
     """List tenants: all for a service key, your own otherwise."""
-    found = ask(find_server(url, key, data_dir), lambda client: client.tenants_list())
-    if as_json:
-        output.say_json([tenant.raw for tenant in found])
-    else:
-        output.say_tenants(found)
+    found = call.ask(lambda client: client.tenants_list())
+    call.say([tenant.raw for tenant in found], lambda: output.say_tenants(found))
 
 
 @tenants.command("create")
+@connected
 def create(
+    call: Connected,
     id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Made up when not given.")
     ] = None,
@@ -59,19 +57,16 @@ def create(
     key_rate_limit: KeyLimit = None,
     max_running: Running = None,
     max_waiting: Waiting = None,
-    url: Url = None,
-    key: Key = None,
-    data_dir: DataDir = DATA_DIR,
-    as_json: AsJson = False,
 ) -> None:
     """Create a tenant, with a service key."""
     given = _given(name, weight, rate_limit, key_rate_limit, max_running, max_waiting)
-    made = ask(find_server(url, key, data_dir), lambda client: client.tenants_create(id, **given))
-    _say(made, as_json=as_json)
+    _say(call, call.ask(lambda client: client.tenants_create(id, **given)))
 
 
 @tenants.command("set")
+@connected
 def set_tenant(
+    call: Connected,
     id: TenantId,
     name: Name = None,
     weight: Weight = None,
@@ -79,45 +74,32 @@ def set_tenant(
     key_rate_limit: KeyLimit = None,
     max_running: Running = None,
     max_waiting: Waiting = None,
-    url: Url = None,
-    key: Key = None,
-    data_dir: DataDir = DATA_DIR,
-    as_json: AsJson = False,
 ) -> None:
     """Change a tenant. A limit of `usual` is that of the settings again, or no cap."""
     given = _given(name, weight, rate_limit, key_rate_limit, max_running, max_waiting)
     if not given:
         raise CliError("There is nothing to set: `jobcast tenants set --help` shows what there is.")
-    changed = ask(find_server(url, key, data_dir), lambda client: client.tenants_set(id, **given))
-    _say(changed, as_json=as_json)
+    _say(call, call.ask(lambda client: client.tenants_set(id, **given)))
 
 
 @tenants.command("invite")
+@connected
 def invite(
+    call: Connected,
     id: TenantId,
     email: Annotated[
         str | None, typer.Option(help="For this address alone; mailed where mail is set up.")
     ] = None,
     owner: Annotated[bool, typer.Option("--owner", help="Who comes owns the tenant too.")] = False,
-    url: Url = None,
-    key: Key = None,
-    data_dir: DataDir = DATA_DIR,
-    as_json: AsJson = False,
 ) -> None:
     """Make a link by which one person joins a tenant. It is shown once."""
-    made = ask(
-        find_server(url, key, data_dir),
-        lambda client: client.tenants_invite(id, email=email, owner=owner),
-    )
-    if as_json:
-        output.say_json(made.raw)
-    else:
-        output.say(made.url or "")
+    made = call.ask(lambda client: client.tenants_invite(id, email=email, owner=owner))
+    call.say(made.raw, lambda: output.say(made.url or ""))
 
 
 def register(app: typer.Typer) -> None:
     """Puts these commands into `app`."""
-    app.add_typer(tenants, name="tenants")
+    app.add_typer(tenants, name="tenants", rich_help_panel="Server and accounts")
 
 
 def _given(
@@ -151,8 +133,5 @@ def _limit(option: str, text: str) -> int | None:
     raise CliError(f"{option} takes a whole number from 1 up, or `{USUAL}`, not {text!r}.")
 
 
-def _say(tenant: Tenant, *, as_json: bool) -> None:
-    if as_json:
-        output.say_json(tenant.raw)
-    else:
-        output.say_tenant(tenant)
+def _say(call: Connected, tenant: "Tenant") -> None:
+    call.say(tenant.raw, lambda: output.say_tenant(tenant))

@@ -56,7 +56,7 @@ def verify(
 
 def register(app: typer.Typer) -> None:
     """Puts this command into `app`."""
-    app.command()(verify)
+    app.command(rich_help_panel="Run it")(verify)
 
 
 def _say(findings: Sequence["Finding"], broken: Sequence["Finding"]) -> None:

@@ -76,7 +76,7 @@ def worker(
 
 def register(app: typer.Typer) -> None:
     """Puts this command into `app`."""
-    app.command()(worker)
+    app.command(rich_help_panel="Run it")(worker)
 
 
 def parse_queues(text: str | None) -> Queues:

@@ -10,8 +10,6 @@ import secrets
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 
 def loads(text: bytes | str) -> Any:
     """The value of a JSON document. Raises ValueError with a sentence when it is not JSON."""
@@ -90,6 +88,8 @@ def _builtin(item: Any) -> Any:
     dump = getattr(item, "model_dump", None)
     if dump is not None:
         return dump(mode="json")
+    import msgspec  # rarely needed, and slow to load
+
     try:
         return msgspec.to_builtins(item)
     except (TypeError, msgspec.ValidationError):

@@ -6,7 +6,7 @@ from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_server import KEY, FakeServer
 from tests.unit.client.test_client import free_port
 
-from jobcast.cli import accounts
+from jobcast.cli import connected
 from jobcast.client import AsyncClient
 
 
@@ -100,6 +100,7 @@ def test_only_the_commands_of_this_release_are_there(run_alone: Run) -> None:
         *("dev", "serve", "worker", "migrate", "verify"),
         *("submit", "watch", "list", "show", "logs", "cancel", "retry"),
         *("login", "health", "keys", "tenants"),
+        "completion",
     ]
 
 
@@ -120,6 +121,6 @@ def test_ctrl_c_exits_with_130(run_alone: Run, monkeypatch: pytest.MonkeyPatch) 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(accounts, "ask_keyless", interrupt)
+    monkeypatch.setattr(connected, "ask_keyless", interrupt)
     result = run_alone("health", "--key", KEY)
     assert (result.exit_code, result.output) == (130, "")

@@ -92,7 +92,9 @@ class TestSubmit:
     def test_a_refused_field_is_named(self, run: Run) -> None:
         result = run("submit", "nobody")
         assert result.exit_code == 2
-        assert result.stderr == "Validation error. type: Unknown job type: nobody.\n"
+        assert result.stderr == (
+            "Validation error. type: Unknown job type: nobody. There are broken, demo.\n"
+        )
 
 
 class TestWatch:
