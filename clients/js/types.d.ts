@@ -100,7 +100,7 @@ export interface Publish {
   data: Json;
 }
 
-/** The credentials are good; the server pings every `heartbeat_ms`. */
+/** The credentials are good; the server pings every `heartbeatMs`. */
 export interface Connected {
   type: "connected";
   message: string;
@@ -195,7 +195,7 @@ export interface Published {
 /**
  * A command, or a message that was none, is refused; `temporary`: it may work later.
  *
- * `errors` maps bad fields to sentences; `retry_after` is in seconds.
+ * `errors` maps bad fields to sentences; `retryAfter` is in seconds.
  */
 export interface Error {
   type: "error";
@@ -277,7 +277,7 @@ export interface JobOutput {
   data: Json;
 }
 
-/** The run went wrong; the next one is due at `retry_at`. */
+/** The run went wrong; the next one is due at `retryAt`. */
 export interface JobRetrying {
   type: "job:retrying";
   jobId: string;
@@ -333,7 +333,7 @@ export interface JobCancelled {
   cursor?: string;
 }
 
-/** A message of a channel; `job_id` where a job published it. */
+/** A message of a channel; `jobId` where a job published it. */
 export interface Message {
   type: "message";
   channel: string;
@@ -353,9 +353,9 @@ export interface Presence {
 }
 
 /**
- * What can't be replayed: seqs or offsets `start` to `end`, both gone; cursors for a tenant.
+ * What can't be replayed: seqs or offsets `from` up to `to`, both gone; cursors for a tenant.
  *
- * Where a channel lost its history, `end` is null, and what follows counts anew in `epoch`.
+ * Where a channel lost its history, `to` is null, and what follows counts anew in `epoch`.
  */
 export interface Gap {
   type: "gap";
@@ -367,7 +367,7 @@ export interface Gap {
   epoch?: string;
 }
 
-/** Send `auth` with fresh credentials before `expires_at`, or the socket is closed (1008). */
+/** Send `auth` with fresh credentials before `expiresAt`, or the socket is closed (1008). */
 export interface TokenExpiring {
   type: "token:expiring";
   expiresAt: string;

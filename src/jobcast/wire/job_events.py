@@ -54,7 +54,7 @@ class JobOutput(JobEventBase, frozen=True, tag="job:output", kw_only=True):
 
 
 class JobRetrying(JobEventBase, frozen=True, tag="job:retrying", kw_only=True):
-    """The run went wrong; the next one is due at `retry_at`."""
+    """The run went wrong; the next one is due at `retryAt`."""
 
     error: str
     retry_at: str

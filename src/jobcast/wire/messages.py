@@ -20,7 +20,7 @@ class _Answer(FrameBase, frozen=True, kw_only=True):
 
 
 class Connected(FrameBase, frozen=True, tag="connected", kw_only=True):
-    """The credentials are good; the server pings every `heartbeat_ms`."""
+    """The credentials are good; the server pings every `heartbeatMs`."""
 
     message: str
     connection_id: str
@@ -103,7 +103,7 @@ class Published(_Answer, frozen=True, tag="published", kw_only=True):
 class Error(_Answer, frozen=True, tag="error", kw_only=True):
     """A command, or a message that was none, is refused; `temporary`: it may work later.
 
-    `errors` maps bad fields to sentences; `retry_after` is in seconds.
+    `errors` maps bad fields to sentences; `retryAfter` is in seconds.
     """
 
     code: str
@@ -121,7 +121,7 @@ class Sender(Struct, frozen=True):
 
 
 class Message(FrameBase, frozen=True, tag="message", kw_only=True):
-    """A message of a channel; `job_id` where a job published it."""
+    """A message of a channel; `jobId` where a job published it."""
 
     channel: str
     offset: int
@@ -140,9 +140,9 @@ class Presence(FrameBase, frozen=True, tag="presence", kw_only=True):
 
 
 class Gap(FrameBase, frozen=True, tag="gap", kw_only=True):
-    """What can't be replayed: seqs or offsets `start` to `end`, both gone; cursors for a tenant.
+    """What can't be replayed: seqs or offsets `from` up to `to`, both gone; cursors for a tenant.
 
-    Where a channel lost its history, `end` is null, and what follows counts anew in `epoch`.
+    Where a channel lost its history, `to` is null, and what follows counts anew in `epoch`.
     """
 
     job_id: str | UnsetType = UNSET
@@ -154,7 +154,7 @@ class Gap(FrameBase, frozen=True, tag="gap", kw_only=True):
 
 
 class TokenExpiring(FrameBase, frozen=True, tag="token:expiring", kw_only=True):
-    """Send `auth` with fresh credentials before `expires_at`, or the socket is closed (1008)."""
+    """Send `auth` with fresh credentials before `expiresAt`, or the socket is closed (1008)."""
 
     expires_at: str
 
