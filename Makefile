@@ -5,6 +5,8 @@ ARGS  ?=
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.jobcast-ready
+DOCS  := .docs
+SITE  := $(DOCS)/.jobcast-ready
 CLIENTS := tests/e2e/node/node_modules/.jobcast-ready
 
 # uv, where there is one that works; else python3 -m venv and pip.
@@ -13,8 +15,8 @@ export UV
 
 .DEFAULT_GOAL := help
 .PHONY: help dev worker cluster test cov lint audit type-check format types client build lock clean
-.PHONY: chaos sabotage fuzz autobahn deploy-check
-.PHONY: bench bench-queue bench-gateway
+.PHONY: chaos sabotage fuzz autobahn deploy-check docs docs-serve reference
+.PHONY: bench bench-queue bench-gateway bench-quickstart
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -73,6 +75,15 @@ types: $(READY) ## write the TypeScript types of the socket's messages
 client: $(READY) ## write the blocking twin of the Python client
 	@$(BIN)/python -m tests.support.sync_client
 
+reference: $(READY) ## write docs/reference anew from the code
+	@$(BIN)/python -m tools.reference
+
+docs: $(SITE) ## build the documentation's site in site/
+	@$(DOCS)/bin/zensical build --clean --strict $(ARGS)
+
+docs-serve: $(SITE) ## show the documentation while it is written
+	@$(DOCS)/bin/zensical serve $(ARGS)
+
 build: $(READY) ## make the wheel and the source archive in dist/
 	$(BIN)/python -m build --no-isolation $(ARGS)
 
@@ -98,9 +109,10 @@ lock: ## compile requirements/ anew from pyproject.toml (needs uv)
 		-o requirements/runtime.txt
 	$(COMPILE) requirements/bench.in -o requirements/bench.txt
 	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
+	$(COMPILE) requirements/docs.in -o requirements/docs.txt
 
 clean: ## remove what was made, .venv included; .jobcast (your data) stays
-	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* coverage.xml
+	rm -rf $(VENV) $(DOCS) site dist build htmlcov .coverage .coverage.* coverage.xml
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # Clients that are not ours, for tests/e2e.
@@ -108,6 +120,17 @@ $(CLIENTS): tests/e2e/node/package.json tests/e2e/node/package-lock.json
 	@command -v npm >/dev/null || { echo "The tests need npm (Node 20 or newer): install it."; exit 1; }
 	@npm ci --prefix tests/e2e/node --no-fund --no-audit --loglevel=error
 	@touch $@
+
+# The site has an environment of its own, made with the Python of ours.
+$(SITE): $(READY) requirements/docs.txt
+	@set -e; echo "Setting up $(DOCS) …"; \
+	if [ -n "$$UV" ]; then "$$UV" venv --quiet --clear --python $(BIN)/python $(DOCS); \
+	  pip="$$UV pip install --quiet --python $(DOCS)/bin/python"; \
+	else $(BIN)/python -m venv --clear $(DOCS); \
+	  pip="$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	fi; \
+	$$pip --no-deps --require-hashes -r requirements/docs.txt; \
+	touch $@
 
 # The list is whole, so nothing is resolved: older pips can't, where one package asks for another's
 # extra and versions are pinned with hashes. The stamp comes last, so a set-up that was broken off
