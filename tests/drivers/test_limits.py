@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from tests.support.redis_server import RedisServer
 from tests.support.whole_house import House, Person, house_of
 from tests.unit.services.world import PASSWORD
@@ -77,6 +78,10 @@ async def test_of_two_hundred_submissions_by_key_exactly_the_limit_pass(
         got = await statuses(houses, 200, "POST", "/api/jobs", body=job, key=houses[0].key)
 
         assert (got.count(201), got.count(429)) == (120, 80)
+        async with Redis.from_url(redis.url) as client:
+            kept = [bytes(name) async for name in client.scan_iter()]
+        assert kept
+        assert [name for name in kept if not name.startswith(b"jobcast:")] == []
 
 
 async def test_of_two_hundred_reads_exactly_the_limit_pass(

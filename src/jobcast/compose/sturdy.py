@@ -26,6 +26,9 @@ ALONE_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 1.0
 """How long a request waits for Redis to count it."""
 
+KEY_PREFIX: Final = "jobcast:limits"
+"""As with all that is kept in Redis: other programs there count under names of their own."""
+
 Counting = MemoryStorage | RedisStorage
 T = TypeVar("T")
 log = structlog.get_logger("jobcast.limits")
@@ -41,7 +44,9 @@ class SturdyStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
             "socket_connect_timeout": ANSWER_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
         }
-        self._shared = RedisStorage(_storage_url(url), implementation="redispy", **options)
+        self._shared = RedisStorage(
+            _storage_url(url), implementation="redispy", key_prefix=KEY_PREFIX, **options
+        )
         self._own = MemoryStorage()
         self._alone_until = 0.0
 
