@@ -3,8 +3,8 @@
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from types import ModuleType
-from typing import Any, Final
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 from tools.reference.markdown import page, section
@@ -141,12 +141,26 @@ class _Text:
 
 
 def _named(annotation: Any) -> Any:
-    if annotation is inspect.Parameter.empty:
+    return annotation if annotation is inspect.Parameter.empty else _Text(_said(annotation))
+
+
+def _said(annotation: Any) -> str:
+    """An annotation with short names, the same on every version of Python."""
+    if isinstance(annotation, str):
         return annotation
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    for noise in ("collections.abc.", "typing.", "datetime.", "jobcast.client.models."):
-        text = text.replace(noise, "")
-    return _Text(text)
+    if annotation is None or annotation is NoneType:
+        return "None"
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, list):
+        return f"[{', '.join(map(_said, annotation))}]"
+    if origin in (Union, UnionType):
+        return " | ".join(map(_said, inner))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, inner))}]"
+    if annotation is Ellipsis:
+        return "..."
+    name = str(getattr(origin or annotation, "__name__", annotation))
+    return f"{name}[{', '.join(map(_said, inner))}]" if inner else name
 
 
 def _doc(found: Any) -> str:
