@@ -16,7 +16,7 @@ export UV
 .DEFAULT_GOAL := help
 .PHONY: help dev worker cluster test cov lint audit type-check format types client build lock clean
 .PHONY: chaos sabotage fuzz autobahn deploy-check docs docs-serve reference
-.PHONY: bench bench-queue bench-gateway bench-quickstart
+.PHONY: bench bench-queue bench-gateway
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile

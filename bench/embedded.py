@@ -1,6 +1,6 @@
 """How fast one process is: `jobcast dev` on SQLite, measured from outside.
 
-    make bench                       all three measurements
+    make bench                       all four measurements
     make bench ARGS="--only drain"   one of them
     make bench ARGS="--json"         as one JSON document
 
@@ -8,6 +8,8 @@
   by the times in the database, results stored and events numbered.
 - submit: POST /api/jobs from 64 keep-alive connections of `wrk` (Debian's package), each answered
   after its commit; once with jobs that wait, once with jobs that run at the same time.
+- quickstart: from a fresh clone of this repository, with nothing set up, to a live job: see
+  `bench/quickstart.py`.
 - latency: from a `submit` frame on an idle server's WebSocket to the `job:done` frame.
 
 Everything is on one machine, over loopback. Aims are those of the first release.
@@ -35,6 +37,7 @@ from typing import Any, Final
 
 import httpx2
 import websockets
+from bench import quickstart
 
 from jobcast.domain.job import Job, State
 from jobcast.runtime.clock import SystemClock
@@ -53,7 +56,12 @@ UNLIMITED: Final = 1_000_000_000
 async def main() -> None:
     options = _options()
     found: dict[str, Any] = {"cpus": os.cpu_count(), "python": sys.version.split()[0]}
-    for name, measure in (("drain", _drain), ("submit", _submit), ("latency", _latency)):
+    for name, measure in (
+        ("drain", _drain),
+        ("submit", _submit),
+        ("latency", _latency),
+        ("quickstart", _quickstart),
+    ):
         if options.only in (None, name):
             found[name] = await measure(options)
     if options.json:
@@ -64,7 +72,7 @@ async def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=["drain", "submit", "latency"])
+    parser.add_argument("--only", choices=["drain", "submit", "latency", "quickstart"])
     parser.add_argument("--jobs", type=int, default=20_000, help="jobs to drain")
     parser.add_argument("--seconds", type=int, default=10, help="of each submit measurement")
     parser.add_argument("--rounds", type=int, default=1_000, help="of the latency measurement")
@@ -223,6 +231,10 @@ async def _latency(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+async def _quickstart(options: argparse.Namespace) -> dict[str, Any]:
+    return await asyncio.to_thread(quickstart.measure)
+
+
 async def _until(socket: websockets.ClientConnection, kind: str) -> None:
     start = f'{{"type":"{kind}"'
     while not str(await socket.recv()).startswith(start):
@@ -258,6 +270,8 @@ def _table(found: dict[str, Any]) -> None:
             f"   p99 {latency['p99_ms']:.2f} ms, aim {latency['aim_p99_ms']}"
             f"   submit to job:done over one WebSocket, {latency['rounds']:,} rounds"
         )
+    if "quickstart" in found:
+        print(quickstart.row(found["quickstart"]))
 
 
 if __name__ == "__main__":
