@@ -1,0 +1,1 @@
+"""The documentation says what the code does: its snippets, links and pages are held to it."""
