@@ -100,7 +100,7 @@ def test_calls_exist_and_their_bodies_are_taken(fence: Fence, openapi: dict[str,
         template = match(path, openapi)
         assert template is not None, path
         operation = openapi["paths"].get(template, {}).get(method.lower())
-        assert operation or template in OUTSIDE, f"{method} {path}"
+        assert operation or template in OUTSIDE or method == "OPTIONS", f"{method} {path}"
         if body is not None and template == "/api/jobs":
             parse_job(body.encode())
         elif body is not None:
