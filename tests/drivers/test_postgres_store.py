@@ -83,6 +83,13 @@ async def test_a_store_goes_on_when_all_its_connections_were_ended(
     assert ended > 0
 
 
+async def test_a_disk_that_is_full_is_a_sentence(postgres_url: str, clock: FakeClock) -> None:
+    full = "DO $$ BEGIN RAISE EXCEPTION 'No space left' USING ERRCODE = 'disk_full'; END $$"
+    async with opened(postgres_url, clock) as store:
+        with pytest.raises(Unavailable, match="No space left"):
+            await store.write(lambda conn: conn.exec_driver_sql(full).close())
+
+
 async def test_a_database_that_restarts_is_a_sentence_and_then_goes_on(clock: FakeClock) -> None:
     server = PostgresServer(DURABLE).start()
     url = server.create_database()

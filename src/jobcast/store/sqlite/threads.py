@@ -7,14 +7,16 @@ answer with one row at most (docs/decisions/0003).
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from jobcast.domain.errors import Unavailable
 from jobcast.store.sqlite.connection import Link
@@ -28,6 +30,9 @@ GROUP_LIMIT = 64
 CAPACITY = 10_000
 """Pieces of work that may wait for the writer; one more is refused with `Unavailable`."""
 
+
+_AWAY: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY}
+"""The disk is full, does not answer, or a stranger's tool holds the file."""
 
 CLOSED = "The database is closed: the server is shutting down."
 
@@ -123,6 +128,8 @@ class Writer:
         try:
             work.outcome = work.run(self._link)
         except Exception as problem:
+            if not raw.in_transaction:
+                raise  # SQLite has undone all of the group by itself: the disk is full
             work.outcome = _Raised(problem)
             raw.execute("ROLLBACK" if alone else "ROLLBACK TO one")
         if not alone:
@@ -133,7 +140,17 @@ class _Raised:
     __slots__ = ("problem",)
 
     def __init__(self, problem: Exception) -> None:
-        self.problem = problem
+        self.problem = _told(problem)
+
+
+def _told(problem: Exception) -> Exception:
+    """The problem; in our words where the file can't be written for now."""
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    if not isinstance(cause, sqlite3.Error) or cause.sqlite_errorcode & 0xFF not in _AWAY:
+        return problem
+    told = Unavailable(f"The database cannot be used right now ({cause}): try again.")
+    told.__cause__ = problem
+    return told
 
 
 def _resolve(group: list[_Work]) -> None:
