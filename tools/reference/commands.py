@@ -75,7 +75,7 @@ def _argument(parameter: Any) -> str:
 
 def _option(parameter: Any) -> list[str]:
     text = parameter.help or ""
-    if parameter.envvar:
+    if parameter.envvar and parameter.envvar not in text:
         text += f" From {code(parameter.envvar)} where it is not given."
     words = ", ".join(code(name) for name in parameter.opts)
     return [words if parameter.is_flag else f"{words} {_value(parameter)}", text]

@@ -103,6 +103,8 @@ def _shapes(schema: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         found = known.get(name, {})
         return [name] if found.get("type") == "object" else _shapes(found, known)
     kind = schema.get("type")
+    if kind is None and schema.get("enum"):
+        return sorted({"string" if isinstance(v, str) else "number" for v in schema["enum"]})
     if kind == "array":
         items = schema.get("items")
         return [f"array of {shape_of(items, known)}" if items else "array"]

@@ -32,26 +32,32 @@ _MODULES: Final = (
 
 def render() -> str:
     """The page."""
+    seen: dict[Any, str] = {}
     return page(
         "Python",
         source="signatures and docstrings",
         intro=INTRO,
-        parts=[section(module.__name__, about, *_members(module)) for module, about in _MODULES],
+        parts=[
+            section(module.__name__, about, *_members(module, seen)) for module, about in _MODULES
+        ],
     )
 
 
-def _members(module: ModuleType) -> Iterator[str]:
+def _members(module: ModuleType, seen: dict[Any, str]) -> Iterator[str]:
     names = getattr(module, "__all__", None) or [
         name
         for name, found in vars(module).items()
         if getattr(found, "__module__", None) == module.__name__ and not name.startswith("_")
     ]
     for name in names:
-        found = getattr(module, name)
-        if inspect.isclass(found):
-            yield _class(f"{module.__name__}.{name}", found)
-        elif inspect.isfunction(found):
-            yield _function(f"{module.__name__}.{name}", found, level=3)
+        found, full = getattr(module, name), f"{module.__name__}.{name}"
+        if not (inspect.isclass(found) or inspect.isfunction(found)):
+            continue
+        if found in seen:
+            yield section(_escaped(full), f"The same as `{seen[found]}`.", level=3)
+            continue
+        seen[found] = full
+        yield _class(full, found) if inspect.isclass(found) else _function(full, found, level=3)
 
 
 def _class(name: str, found: type[Any]) -> str:
