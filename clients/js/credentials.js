@@ -8,11 +8,13 @@ export class Credentials {
   #getToken;
   #refresh;
   #renewing = null;
+  #guest;
   #trade;
   #tell;
 
   /** `trade` gives the successors of a refresh token; they are told to `tell`. */
-  constructor({ apiKey, token, getToken, refresh, watchToken }, { trade, tell }) {
+  constructor({ apiKey, token, getToken, refresh, watchToken, guest }, { trade, tell }) {
+    this.#guest = guest;
     this.#apiKey = apiKey;
     this.#token = token ?? watchToken;
     this.#getToken = getToken;
@@ -37,15 +39,19 @@ export class Credentials {
     return this.#apiKey === undefined ? {} : { "X-API-Key": this.#apiKey };
   }
 
-  /** The first command of a socket. */
+  /** What a socket's address says of who calls: only guests stand there, secrets never. */
+  get query() {
+    return this.#guest === undefined ? "" : `?guest=${encodeURIComponent(this.#guest)}`;
+  }
+
+  /** The first command of a socket; none for a guest. */
   frame(token) {
-    if (token === undefined && this.#apiKey === undefined)
-      throw new JobcastError("Give Jobcast an apiKey, token, getToken, refresh or watchToken.", {
-        code: "UNAUTHORIZED",
-      });
-    return token === undefined
-      ? { type: "auth", key: this.#apiKey }
-      : { type: "auth", token };
+    if (token !== undefined) return { type: "auth", token };
+    if (this.#apiKey !== undefined) return { type: "auth", key: this.#apiKey };
+    if (this.#guest !== undefined) return null;
+    throw new JobcastError("Give Jobcast an apiKey, token, getToken, refresh or watchToken.", {
+      code: "UNAUTHORIZED",
+    });
   }
 
   /** Replaces the token `stale`, once for all who ask at the same time. */

@@ -135,6 +135,8 @@ export interface JobcastOptions {
   refresh?: string | (() => string | Promise<string>);
   /** A token that reads one job. */
   watchToken?: string;
+  /** A name of one's own, for the `public:` channels of a server that lets guests in. */
+  guest?: string;
   fetch?: typeof globalThis.fetch;
   /** A class of sockets where there is no global one: Node 20 needs that of npm's `ws`. */
   WebSocket?: WebSocketClass;
@@ -287,9 +289,7 @@ export class Job<R = unknown> {
    * a job that has ended), in order, each once, over any number of reconnects. Ends after the
    * newest terminal event. A `gap` says what can't be had.
    */
-  events(
-    options?: { after?: number | null } & Signal,
-  ): AsyncGenerator<JobEvent | Gap, void, void>;
+  events(options?: { after?: number | null } & Signal): AsyncGenerator<JobEvent | Gap, void, void>;
 
   /** What it returns; rejected with JobFailed where it fails or is cancelled. */
   result(options?: Signal): Promise<R>;
@@ -326,10 +326,7 @@ export class Job<R = unknown> {
   webhookLogs(options?: Signal): Promise<WebhookLog[]>;
 
   /** Sends a webhook again; `deliveryId` is that of a log row. */
-  redeliver(
-    deliveryId: string,
-    options?: Signal,
-  ): Promise<{ jobId: string; deliveryId: string }>;
+  redeliver(deliveryId: string, options?: Signal): Promise<{ jobId: string; deliveryId: string }>;
 }
 
 /** Who is in a channel: `count` connections of `users` users. */

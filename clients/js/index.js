@@ -64,7 +64,7 @@ export class Jobcast {
     return {
       then: (resolve, reject) => page().then(resolve, reject),
       async *[Symbol.asyncIterator]() {
-        for (let cursor; ; ) {
+        for (let cursor; ;) {
           const found = await page(cursor && { page: 1, cursor });
           if (found.jobs.length) yield found;
           ({ cursor } = found.meta);

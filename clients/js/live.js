@@ -100,7 +100,10 @@ export class Live {
         this.#release();
       };
       const abort = () => settle(null, signal.reason);
-      const waiting = { send: () => this.ask(command, settle), fail: (error) => settle(null, error) };
+      const waiting = {
+        send: () => this.ask(command, settle),
+        fail: (error) => settle(null, error),
+      };
       signal?.addEventListener("abort", abort, { once: true });
       if (this.isOpen) waiting.send();
       else {
@@ -182,14 +185,14 @@ export class Live {
             'class: import WebSocket from "ws"; new Jobcast({ WebSocket, … }).',
           { code: "NO_WEBSOCKET" },
         );
-      link.socket = new Socket(this.#url);
+      link.socket = new Socket(this.#url + this.#credentials.query);
     } catch (error) {
       this.#dropped(error, false);
       return;
     }
     const { socket } = link;
     const mine = (act) => (event) => link === this.#link && act(event);
-    socket.onopen = mine(() => socket.send(JSON.stringify(auth)));
+    socket.onopen = mine(() => auth && socket.send(JSON.stringify(auth)));
     socket.onmessage = mine(({ data }) => this.#receive(link, data));
     socket.onclose = mine(({ code, reason }) => this.#lost(code, reason));
     socket.onerror = () => {}; // what matters is said by the close behind it

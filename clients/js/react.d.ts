@@ -1,4 +1,12 @@
-import type { Connection, Gap, Jobcast, JobEvent, JobLog, JobProgress, JobStatus } from "./index.js";
+import type {
+  Connection,
+  Gap,
+  Jobcast,
+  JobEvent,
+  JobLog,
+  JobProgress,
+  JobStatus,
+} from "./index.js";
 
 /** A job as far as it was seen; a new object after every change. */
 export interface JobView<R = unknown> {
@@ -20,7 +28,4 @@ export interface JobView<R = unknown> {
 }
 
 /** Watches a job while the component is mounted; with no id there is nothing to watch. */
-export function useJob<R = unknown>(
-  jobcast: Jobcast,
-  id: string | null | undefined,
-): JobView<R>;
+export function useJob<R = unknown>(jobcast: Jobcast, id: string | null | undefined): JobView<R>;

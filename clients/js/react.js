@@ -89,7 +89,8 @@ class Store {
     const { type, percent, note, data, result, error } = event;
     if (type === "job:progress") this.#change({ progress: { percent, note } });
     else if (type === "job:log") this.#change({ logs: [...logs.slice(1 - LINES), event] });
-    else if (type === "job:output") this.#change({ output: [...this.#next.output.slice(1 - PIECES), data] });
+    else if (type === "job:output")
+      this.#change({ output: [...this.#next.output.slice(1 - PIECES), data] });
     else if (type === "job:done") this.#change({ result });
     else if (type === "job:failed" || type === "job:retrying") this.#change({ error });
   }

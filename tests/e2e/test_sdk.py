@@ -17,7 +17,12 @@ from tests.support import chromium
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """A server that these tests may kill; its access tokens last two seconds."""
     folder = tmp_path_factory.mktemp("sdk-server")
-    server = DevServer(folder, app="tests.e2e.apps.sdk:app", JWT_ACCESS_EXPIRES_IN="2s")
+    server = DevServer(
+        folder,
+        app="tests.e2e.apps.sdk:app",
+        JWT_ACCESS_EXPIRES_IN="2s",
+        JOBCAST_GUESTS="true",
+    )
     server.start()
     try:
         yield server

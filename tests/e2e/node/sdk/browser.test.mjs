@@ -23,7 +23,9 @@ before(async () => {
     const script = request.url.endsWith(".js");
     response.setHeader("Content-Security-Policy", POLICY);
     response.setHeader("Content-Type", script ? "text/javascript" : "text/html");
-    response.end(script ? await readFile(new URL(`.${request.url}`, CLIENT)) : "<title>Page</title>");
+    response.end(
+      script ? await readFile(new URL(`.${request.url}`, CLIENT)) : "<title>Page</title>",
+    );
   });
   site.listen(0, "127.0.0.1");
   await once(site, "listening");
@@ -82,7 +84,10 @@ test("a job is submitted in a page and watched to its end over a line that is cu
 
   const { seqs, type, states, result } = await watching;
 
-  assert.deepEqual(seqs, Array.from(seqs, (_, index) => index + 1));
+  assert.deepEqual(
+    seqs,
+    Array.from(seqs, (_, index) => index + 1),
+  );
   assert.deepEqual([type, result], ["job:done", 100]);
   assert.deepEqual(states, ["connecting", "open", "waiting", "connecting", "open"]);
 });

@@ -13,7 +13,10 @@ export async function right(signal: AbortSignal): Promise<string> {
     getToken: async (stale) => stale ?? "fresh",
     WebSocket: globalThis.WebSocket,
   });
-  const off: () => void = jobcast.on("connection", ({ state, inMs }) => state === "waiting" && inMs);
+  const off: () => void = jobcast.on(
+    "connection",
+    ({ state, inMs }) => state === "waiting" && inMs,
+  );
   jobcast.on("tokens", ({ accessToken, refreshToken }) => [accessToken, refreshToken]);
   off();
   const payload: Resize = { url: "a.png" };

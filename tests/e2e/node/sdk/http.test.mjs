@@ -21,7 +21,13 @@ function client(answers, options = { apiKey: "jc_1" }) {
 
 const data = (data) => ({ success: true, message: "well", data });
 const lost = () => new TypeError("fetch failed");
-const refused = (status, code, more = {}) => ({ status, success: false, message: code, code, ...more });
+const refused = (status, code, more = {}) => ({
+  status,
+  success: false,
+  message: code,
+  code,
+  ...more,
+});
 
 test("a submit is repeated with the same key, after a lost connection and when asked to wait", async () => {
   const { jobcast, asked } = client([
@@ -41,7 +47,12 @@ test("a submit is repeated with the same key, after a lost connection and when a
   for (const { url, method, body, headers } of asked) {
     assert.equal(url, "http://jobcast.test/below/api/jobs");
     assert.equal(method, "POST");
-    assert.deepEqual(JSON.parse(body), { type: "a-type", payload: { n: 1 }, queue: "media", tags: ["x"] });
+    assert.deepEqual(JSON.parse(body), {
+      type: "a-type",
+      payload: { n: 1 },
+      queue: "media",
+      tags: ["x"],
+    });
     assert.equal(headers["X-API-Key"], "jc_1");
   }
 });
@@ -49,7 +60,11 @@ test("a submit is repeated with the same key, after a lost connection and when a
 test("what might be done twice is not repeated", async () => {
   const { jobcast, asked } = client([lost()]);
 
-  await assert.rejects(jobcast.job("j1").cancel(), { code: "UNREACHABLE", status: null, temporary: true });
+  await assert.rejects(jobcast.job("j1").cancel(), {
+    code: "UNREACHABLE",
+    status: null,
+    temporary: true,
+  });
 
   assert.equal(asked.length, 1);
 });
@@ -97,7 +112,12 @@ test("a refused token is renewed and the request sent again, once", async () => 
     return `token ${stale.length}`;
   };
   const { jobcast, asked } = client(
-    [refused(401, "UNAUTHORIZED"), data(1), refused(401, "UNAUTHORIZED"), refused(401, "UNAUTHORIZED")],
+    [
+      refused(401, "UNAUTHORIZED"),
+      data(1),
+      refused(401, "UNAUTHORIZED"),
+      refused(401, "UNAUTHORIZED"),
+    ],
     { getToken },
   );
 
@@ -126,7 +146,10 @@ test("a login is renewed once for all who ask, and told", async () => {
   assert.deepEqual(await Promise.all(both), [1, 2]);
   assert.deepEqual(told, [pair]);
   const trades = asked.filter(({ url }) => url.endsWith("/auth/refresh"));
-  assert.deepEqual(trades.map(({ body }) => JSON.parse(body)), [{ refreshToken: "r1" }]);
+  assert.deepEqual(
+    trades.map(({ body }) => JSON.parse(body)),
+    [{ refreshToken: "r1" }],
+  );
   assert.equal(trades[0].headers.Authorization, undefined);
 });
 
@@ -153,7 +176,10 @@ test("an answer to the token before does not cost another renewal", async () => 
 test("bodies and queries are sent as they are meant", async () => {
   const { jobcast, asked } = client([data(1), data([]), data({}), data({})]);
 
-  await jobcast.request("POST", "schedules", { body: '{"n":1e200000}', query: { a: "b c", no: null } });
+  await jobcast.request("POST", "schedules", {
+    body: '{"n":1e200000}',
+    query: { a: "b c", no: null },
+  });
   await jobcast.job("j/1").output({ attempt: "all", after: 3 });
   await jobcast.job("j1").retry({ payload: { again: true } });
   await jobcast.job("j1").show({ wait: 5 });
@@ -174,7 +200,10 @@ test("no id and no name leads elsewhere", () => {
 
   for (const id of ["", ".", "..", undefined, 7]) assert.throws(() => jobcast.job(id), TypeError);
   assert.throws(() => jobcast.job("j1").fileUrl(".."), TypeError);
-  assert.equal(jobcast.job("a b").fileUrl("c?d", "t="), `${URL_}api/jobs/a%20b/files/c%3Fd?token=t%3D`);
+  assert.equal(
+    jobcast.job("a b").fileUrl("c?d", "t="),
+    `${URL_}api/jobs/a%20b/files/c%3Fd?token=t%3D`,
+  );
 });
 
 test("pages follow one another by their cursors", async () => {
@@ -201,13 +230,19 @@ test("a signal ends a request and a pause between two", async () => {
   setImmediate(() => aborting.abort(reason));
 
   await assert.rejects(asking, (error) => error === reason);
-  await assert.rejects(jobcast.submit("x", {}, { signal: aborting.signal }), (error) => error === reason);
+  await assert.rejects(
+    jobcast.submit("x", {}, { signal: aborting.signal }),
+    (error) => error === reason,
+  );
 });
 
 test("what is exported is what is declared", async () => {
   for (const name of ["", "/react", "/webhooks"]) {
     const exported = Object.keys(await import(`@jobcast/client${name}`));
-    const types = new URL(`./node_modules/@jobcast/client${name || "/index"}.d.ts`, import.meta.url);
+    const types = new URL(
+      `./node_modules/@jobcast/client${name || "/index"}.d.ts`,
+      import.meta.url,
+    );
     const declared = readFileSync(types, "utf8").matchAll(/^export (?:class|function) (\w+)/gm);
     assert.deepEqual(exported.sort(), [...declared].map(([, name]) => name).sort());
   }

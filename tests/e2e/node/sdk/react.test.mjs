@@ -16,7 +16,8 @@ console.error = (text, ...more) =>
 async function shown(t, jobcast, id) {
   const views = [];
   const Shown = ({ id }) => (views.push(useJob(jobcast, id)), null);
-  const strict = (id) => React.createElement(React.StrictMode, null, React.createElement(Shown, { id }));
+  const strict = (id) =>
+    React.createElement(React.StrictMode, null, React.createElement(Shown, { id }));
   let root;
   await act(async () => (root = TestRenderer.create(strict(id))));
   t.after(() => act(async () => root.unmount()));
@@ -56,7 +57,10 @@ test("a job is shown as its events come; a new attempt voids what the one before
   assert.equal(half.status, "PROCESSING");
   assert.deepEqual(half.output, ["void"]);
   assert.deepEqual(half.progress, { percent: 40, note: "half" });
-  assert.deepEqual(half.logs.map(({ message }) => message), ["line 5"]);
+  assert.deepEqual(
+    half.logs.map(({ message }) => message),
+    ["line 5"],
+  );
   assert.equal(half.connection.state, "open");
   goOn();
 
@@ -64,7 +68,10 @@ test("a job is shown as its events come; a new attempt voids what the one before
   assert.deepEqual(done.result, { ok: true });
   assert.deepEqual(done.output, [{ n: 1 }]);
   assert.deepEqual([done.error, done.progress], [null, null]);
-  assert.deepEqual(done.events.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(
+    done.events.map(({ seq }) => seq),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
   assert.deepEqual(half.output, ["void"]); // what was given does not change
 });
 
@@ -82,7 +89,13 @@ test("another id is another job; no id is none; unmounted, nothing is watched", 
     for (;;) {
       const { type, id, jobId, seq = 1 } = await connection.any();
       if (type !== "subscribe") continue;
-      connection.say({ type: "subscribed", id, jobId, seq, job: { id: jobId, status: "PROCESSING" } });
+      connection.say({
+        type: "subscribed",
+        id,
+        jobId,
+        seq,
+        job: { id: jobId, status: "PROCESSING" },
+      });
       connection.say(event(1, "job:processing", { jobId }));
     }
   });
@@ -121,7 +134,8 @@ test("hidden and shown again, it goes on where it was", async (t) => {
   const jobcast = client(t, url);
   let view;
   const Shown = () => ((view = useJob(jobcast, JOB)), null);
-  const within = (mode) => React.createElement(React.Activity, { mode }, React.createElement(Shown));
+  const within = (mode) =>
+    React.createElement(React.Activity, { mode }, React.createElement(Shown));
   let root;
   const until = async (right) => {
     while (!right()) await act(() => new Promise((resolve) => setTimeout(resolve, 5)));

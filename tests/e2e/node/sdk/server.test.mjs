@@ -32,9 +32,17 @@ test("a job is submitted, watched to its end, and tells what it has left", async
   assert.ok(types.includes("job:log") && types.includes("job:output"));
   assert.equal(await job.result(), null);
   assert.equal((await job.show({ wait: 1 })).status, "DONE");
-  assert.ok((await job.logs()).some(({ message, level }) => message === "saving" && level === "warning"));
-  assert.deepEqual((await job.output()).map(({ data }) => data), ["a piece"]);
-  assert.deepEqual((await job.files()).map(({ name, size }) => [name, size]), [["a b.txt", 9]]);
+  assert.ok(
+    (await job.logs()).some(({ message, level }) => message === "saving" && level === "warning"),
+  );
+  assert.deepEqual(
+    (await job.output()).map(({ data }) => data),
+    ["a piece"],
+  );
+  assert.deepEqual(
+    (await job.files()).map(({ name, size }) => [name, size]),
+    [["a b.txt", 9]],
+  );
   assert.equal(await (await job.file("a b.txt")).text(), "the bytes");
   const { watchToken } = await job.watchToken({ expiresIn: 60 });
   const plain = await fetch(job.fileUrl("a b.txt", watchToken));
@@ -87,7 +95,10 @@ test("a submit whose answer is lost is the same job when it is sent again", asyn
 
   const job = await jobcast.submit("sleep", { delayMs: 1 }, { tags: [tag] });
 
-  assert.deepEqual((await jobcast.jobs({ tag })).jobs.map(({ id }) => id), [job.id]);
+  assert.deepEqual(
+    (await jobcast.jobs({ tag })).jobs.map(({ id }) => id),
+    [job.id],
+  );
   assert.equal(answers, 3);
 });
 
@@ -108,7 +119,10 @@ test("a server that is killed and started again leaves no gap and no repeat", as
 
   assert.deepEqual(seqs(events), numbers(events.length));
   assert.equal(events.at(-1).type, "job:done");
-  assert.deepEqual(events.filter(({ type }) => type === "job:processing").map((e) => e.attempt), [1, 2]);
+  assert.deepEqual(
+    events.filter(({ type }) => type === "job:processing").map((e) => e.attempt),
+    [1, 2],
+  );
   assert.equal(await job.result(), 150);
 });
 
@@ -142,7 +156,10 @@ test("a channel goes on behind a lost connection, and counts who is there", asyn
   );
   const said = [];
   const over = new Promise((resolve) =>
-    there.on("message", ({ data, offset }) => (said.push([data, offset]), data === "over" && resolve())),
+    there.on(
+      "message",
+      ({ data, offset }) => (said.push([data, offset]), data === "over" && resolve()),
+    ),
   );
   assert.deepEqual(await there.join().then(({ count, offset }) => [count, offset]), [1, 0]);
   await here.join();
@@ -158,12 +175,35 @@ test("a channel goes on behind a lost connection, and counts who is there", asyn
   await here.publish("over");
   await over;
 
-  assert.deepEqual(said, [["one", 1], ["two", 2], [{ three: 3 }, 3], ["over", 4]]);
+  assert.deepEqual(said, [
+    ["one", 1],
+    ["two", 2],
+    [{ three: 3 }, 3],
+    ["over", 4],
+  ]);
   const { messages } = await there.history({ after: 2 });
-  assert.deepEqual(messages.map(({ offset }) => offset), [3, 4]);
+  assert.deepEqual(
+    messages.map(({ offset }) => offset),
+    [3, 4],
+  );
   assert.equal((await here.join()).offset, 4);
   await there.leave();
   assert.equal(there.presence, null);
+});
+
+test("a guest takes part in a public channel, under a name of their own", async (t) => {
+  const name = `public:${randomUUID()}`;
+  const guest = client(t, { apiKey: undefined, guest: `Ada & ${randomUUID().slice(0, 8)}` });
+  const channel = guest.channel(name);
+  const heard = (async () => {
+    for await (const event of channel) if (event.type === "message") return event;
+  })();
+  await channel.join();
+
+  await channel.publish("hi");
+
+  assert.match((await heard).from.name, /^Ada & /);
+  await assert.rejects(guest.channel("private").join(), { name: "JobcastError" });
 });
 
 test("a login is renewed while it is used, on the open socket", async (t) => {
@@ -171,7 +211,11 @@ test("a login is renewed while it is used, on the open socket", async (t) => {
   const stranger = client(t, { apiKey: undefined });
   await stranger.request("POST", "/auth/register", { body: given });
   const login = await stranger.request("POST", "/auth/login", { body: given });
-  const jobcast = client(t, { apiKey: undefined, token: login.accessToken, refresh: login.refreshToken });
+  const jobcast = client(t, {
+    apiKey: undefined,
+    token: login.accessToken,
+    refresh: login.refreshToken,
+  });
   const states = [];
   const tokens = [];
   jobcast.on("connection", ({ state }) => states.push(state));
@@ -191,7 +235,11 @@ test("a login that has ended is said, and nothing is tried again", async (t) => 
   const stranger = client(t, { apiKey: undefined });
   await stranger.request("POST", "/auth/register", { body: given });
   const login = await stranger.request("POST", "/auth/login", { body: given });
-  const jobcast = client(t, { apiKey: undefined, token: login.accessToken, refresh: login.refreshToken });
+  const jobcast = client(t, {
+    apiKey: undefined,
+    token: login.accessToken,
+    refresh: login.refreshToken,
+  });
   const job = await jobcast.submit("sleep", { delayMs: 60_000 });
   const result = assert.rejects(job.result(), { status: 401, message: "Invalid refresh token" });
   await stands(jobcast, "open");

@@ -53,7 +53,8 @@ test("when the network is back, or the tab, it is tried at once", async (t) => {
   };
   Object.assign(globalThis, target, { document: { ...target, hidden: false } });
   t.after(() => {
-    for (const name of ["addEventListener", "removeEventListener", "document"]) delete globalThis[name];
+    for (const name of ["addEventListener", "removeEventListener", "document"])
+      delete globalThis[name];
   });
   const url = await fake(t, async (connection, number) => {
     if (number < 3) return connection.close(1012);

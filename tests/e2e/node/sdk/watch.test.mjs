@@ -78,7 +78,10 @@ test("a job that is deleted while it is watched ends the watch", async (t) => {
   });
   const job = client(t, url).job(JOB);
 
-  assert.deepEqual((await all(job.events({ after: 3 }))).map(({ to }) => to), [null]);
+  assert.deepEqual(
+    (await all(job.events({ after: 3 }))).map(({ to }) => to),
+    [null],
+  );
   await assert.rejects(job.result(), refusedWith("NOT_FOUND"));
 });
 
@@ -205,7 +208,7 @@ test("a reader that falls behind is served again from where it stands", async (t
   const received = new Promise((resolve) => (sent = resolve));
   const url = await fake(t, async (connection) => {
     await connection.greet();
-    for (let first = 1; ; ) {
+    for (let first = 1; ;) {
       first = 1 + asked[asked.push(await connection.subscribed({ seq: last })) - 1];
       for (let seq = first; seq < last; seq++) connection.say(event(seq));
       connection.say(event(last, "job:done", { result: 1 }));
@@ -227,7 +230,12 @@ test("a reader that falls behind is served again from where it stands", async (t
 test("a refused subscription is thrown, one refused for now is asked for again", async (t) => {
   const url = await fake(t, async (connection) => {
     await connection.greet();
-    const refused = { type: "error", code: "TOO_MANY_SUBSCRIPTIONS", message: "128", temporary: true };
+    const refused = {
+      type: "error",
+      code: "TOO_MANY_SUBSCRIPTIONS",
+      message: "128",
+      temporary: true,
+    };
     connection.say({ ...refused, id: (await connection.next("subscribe")).id });
     await connection.subscribed();
     connection.say(event(1, "job:done", { result: 1 }));
@@ -272,7 +280,14 @@ test("a channel is joined again with what was missed, and a lost history is said
       { offset: 4, epoch: "e1", recovered: true },
       { offset: 1, epoch: "e2", recovered: false },
     ];
-    connection.say({ type: "joined", id, channel, count: number, users: 1, ...answers[number - 1] });
+    connection.say({
+      type: "joined",
+      id,
+      channel,
+      count: number,
+      users: 1,
+      ...answers[number - 1],
+    });
     for (const offset of [[3], [3, 4], [1]][number - 1]) connection.say(message(offset));
     if (number < 3) connection.close(1012);
   });
@@ -285,7 +300,11 @@ test("a channel is joined again with what was missed, and a lost history is said
     if (event.data === 1) break;
   }
 
-  assert.deepEqual(joins, [[undefined, undefined], [3, "e1"], [4, "e1"]]);
+  assert.deepEqual(joins, [
+    [undefined, undefined],
+    [3, "e1"],
+    [4, "e1"],
+  ]);
   assert.deepEqual(found, [1, 3, 2, 4, [5, "e2"], 3, 1]);
   assert.deepEqual(channel.position, { after: 1, epoch: "e2" });
 });
