@@ -2,8 +2,9 @@ import { JobcastError } from "./errors.js";
 import { Feed } from "./feed.js";
 import { segment } from "./http.js";
 import { Listeners } from "./listeners.js";
+import { unless } from "./waits.js";
 
-const EARLY = 1_000; // events kept for the first who listens
+const EARLY = 1_000; // events kept for the first who takes messages
 
 /** A channel; made by `jobcast.channel(name)`. */
 export class Channel {
@@ -13,12 +14,11 @@ export class Channel {
   #live;
   #key;
   #what;
-  #query;
   #listeners = new Listeners();
   #feeds = new Set();
-  #early = [];
-  #joins = []; // {resolve, reject} of those who wait for the answer
-  #state = null;
+  #early = []; // null once somebody takes messages
+  #joining = null; // {promise, resolve, reject}
+  #joined = false;
   #round = 0;
 
   /** `context` = {http, live}. */
@@ -28,22 +28,26 @@ export class Channel {
     this.#live = live;
     this.#key = `channel:${name}`;
     this.#what = { channel: name, tenantId };
-    this.#query = { tenantId };
   }
 
-  join({ after, epoch, signal } = {}) {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      if (this.#state) return resolve(this.#present());
-      const topic = this.#live.topic(this.#key);
-      if (topic && topic !== this)
-        throw new JobcastError(`Channel ${this.name} of another tenant is joined here already.`);
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-      this.#joins.push({ resolve, reject });
-      if (topic) return;
-      if (after !== undefined) this.position = { after, epoch };
+  async join({ after, epoch, signal } = {}) {
+    signal?.throwIfAborted();
+    if (this.#joined) {
+      const { after: offset, epoch } = this.position;
+      return { ...this.presence, offset, epoch, recovered: true };
+    }
+    const topic = this.#live.topic(this.#key);
+    if (topic && topic !== this)
+      throw new JobcastError(`Channel ${this.name} of another tenant is joined here already.`);
+    if (!topic) {
+      this.position = after === undefined ? null : { after, epoch };
+      this.#joining = {};
+      this.#joining.promise = new Promise((resolve, reject) =>
+        Object.assign(this.#joining, { resolve, reject }),
+      );
       this.#live.enter(this.#key, this);
-    });
+    }
+    return unless(signal, this.#joining.promise, () => this.leave());
   }
 
   async publish(data, { signal } = {}) {
@@ -53,7 +57,7 @@ export class Channel {
 
   async history({ after, epoch, signal } = {}) {
     const path = `/channels/${segment(this.name)}/messages`;
-    const query = { after, epoch, ...this.#query };
+    const query = { after, epoch, tenantId: this.#what.tenantId };
     return (await this.#http.call("GET", path, { query, signal })).data;
   }
 
@@ -67,14 +71,14 @@ export class Channel {
 
   on(event, listener) {
     const off = this.#listeners.add(event, listener);
-    this.#flush();
+    if (event === "message") this.#hear((early) => early.type === event && listener(early));
     return off;
   }
 
   async *[Symbol.asyncIterator]() {
     const feed = new Feed();
     this.#feeds.add(feed);
-    this.#flush();
+    this.#hear((early) => feed.push(early));
     try {
       yield* feed.read(undefined, () => this.#caughtUp(feed));
     } finally {
@@ -98,15 +102,16 @@ export class Channel {
 
   refused(error) {
     this.#round++;
-    this.#state = this.presence = null;
-    const why = error ?? new JobcastError("The channel was left.", { code: "CLOSED" });
-    for (const { reject } of this.#joins.splice(0)) reject(why);
+    this.#joined = false;
+    this.presence = null;
+    this.#early = [];
+    this.#joining.reject(error ?? new JobcastError("The channel was left.", { code: "CLOSED" }));
     for (const feed of this.#feeds) feed.end(error);
     this.#feeds.clear();
   }
 
   receive(frame) {
-    if (!this.#state) return;
+    if (!this.#joined) return;
     if (frame.type === "message") this.#message(frame);
     else if (frame.type === "gap") this.#gap(frame);
     else if (frame.type === "presence") this.#crowd(frame);
@@ -121,21 +126,14 @@ export class Channel {
       this.#live.leave(this.#key);
       return this.refused(error ?? new JobcastError("The server's answer is none."));
     }
-    const { offset, epoch } = answer;
+    const { count, users, offset, epoch, recovered } = answer;
     const known = this.position;
-    this.#state = answer;
+    this.#joined = true;
     if (known?.epoch !== undefined && known.epoch !== epoch)
       this.#gap({ type: "gap", channel: this.name, from: known.after + 1, to: null, epoch });
     else this.position = { after: Math.min(known?.after ?? offset, offset), epoch };
-    this.#crowd({ type: "presence", channel: this.name, count: answer.count, users: answer.users });
-    const { count, users, recovered } = answer;
-    for (const { resolve } of this.#joins.splice(0))
-      resolve({ count, users, offset, epoch, recovered });
-  }
-
-  #present() {
-    const { after: offset, epoch } = this.position;
-    return { ...this.presence, offset, epoch, recovered: true };
+    this.#crowd({ type: "presence", channel: this.name, count, users });
+    this.#joining.resolve({ count, users, offset, epoch, recovered });
   }
 
   #message(message) {
@@ -164,12 +162,8 @@ export class Channel {
   }
 
   #emit(event) {
-    const heard = this.#listeners.size > 0 || this.#feeds.size > 0;
-    if (!heard) {
-      this.#early.push(event);
-      if (this.#early.length > EARLY) this.#early.shift();
-      return;
-    }
+    this.#early?.push(event);
+    if (this.#early?.length > EARLY) this.#early.shift();
     this.#listeners.tell(event.type, event);
     for (const feed of this.#feeds) this.#feed(feed, event);
   }
@@ -187,7 +181,10 @@ export class Channel {
     if (missed) feed.push(missed);
   }
 
-  #flush() {
-    for (const event of this.#early.splice(0)) this.#emit(event);
+  /** Gives what came early to the first who takes messages. */
+  #hear(take) {
+    const early = this.#early ?? [];
+    this.#early = null;
+    early.forEach(take);
   }
 }

@@ -355,7 +355,7 @@ export type ChannelEvent = Message | Presence | Gap;
 
 /**
  * A channel: one object per name. Iterating over it gives messages, presence and gaps as they come
- * after `join()`, the first iterator or listener also what came before it; it ends with `leave()`.
+ * after `join()`; the first that takes messages also gets what came before it. `leave()` ends it.
  */
 export class Channel implements AsyncIterable<ChannelEvent> {
   private constructor();
@@ -363,10 +363,10 @@ export class Channel implements AsyncIterable<ChannelEvent> {
   readonly name: string;
   /** Who is there, null while not joined. */
   readonly presence: Crowd | null;
-  /** Where to go on: the newest message seen. */
+  /** The newest message seen: `join(position)` goes on from there. */
   readonly position: { after: number; epoch: string } | null;
 
-  /** Takes part, over any number of reconnects, until `leave()`. */
+  /** Takes part until `leave()`; what comes is behind `after`, or from now on. */
   join(options?: { after?: number; epoch?: string } & Signal): Promise<ChannelState>;
 
   /** Not repeated by itself: after a lost connection it may or may not have been said. */

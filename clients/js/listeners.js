@@ -2,10 +2,6 @@
 export class Listeners {
   #of = new Map();
 
-  get size() {
-    return [...this.#of.values()].reduce((sum, { size }) => sum + size, 0);
-  }
-
   add(name, listener) {
     const one = { listener };
     if (!this.#of.has(name)) this.#of.set(name, new Set());

@@ -8,7 +8,7 @@
 // that this is over, `receive(frame)` hands over a frame, `refused(error)` ends it.
 
 import { JobcastError, refusal } from "./errors.js";
-import { backoff } from "./waits.js";
+import { backoff, unless } from "./waits.js";
 
 const HEARTBEAT_MS = 25_000;
 const ANSWER_MS = 10_000; // for a ping; and for the handshake
@@ -88,29 +88,25 @@ export class Live {
   }
 
   /** The answer to a command, sent once, as soon as there is a connection. */
-  command(command, signal) {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      JSON.stringify(command); // throws here for what is no JSON
-      const settle = (answer, error) => {
+  async command(command, signal) {
+    signal?.throwIfAborted();
+    JSON.stringify(command); // throws here for what is no JSON
+    const waiting = {};
+    const answered = new Promise((resolve, reject) => {
+      waiting.done = (answer, error) => {
         this.#unsent.delete(waiting);
-        signal?.removeEventListener("abort", abort);
         if (error) reject(error);
         else resolve(answer);
         this.#release();
       };
-      const abort = () => settle(null, signal.reason);
-      const waiting = {
-        send: () => this.ask(command, settle),
-        fail: (error) => settle(null, error),
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      if (this.isOpen) waiting.send();
-      else {
-        this.#unsent.add(waiting);
-        this.#want();
-      }
     });
+    waiting.send = () => this.ask(command, waiting.done);
+    if (this.isOpen) waiting.send();
+    else {
+      this.#unsent.add(waiting);
+      this.#want();
+    }
+    return unless(signal, answered, () => waiting.done());
   }
 
   pause() {
@@ -344,7 +340,7 @@ export class Live {
   }
 
   #fail(error) {
-    for (const command of [...this.#unsent]) command.fail(error);
+    for (const { done } of [...this.#unsent]) done(null, error);
   }
 }
 

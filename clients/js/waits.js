@@ -7,18 +7,26 @@ const LONGEST_MS = 5_000;
 export const backoff = (tries) =>
   Math.min(LONGEST_MS, FIRST_MS * 2 ** tries) * (0.5 + Math.random() / 2);
 
-/** Waits; rejected with the signal's reason when that is aborted. */
-export function sleep(ms, signal) {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
+/** What `promise` gives; when the signal is aborted before, its reason, behind `giveUp()`. */
+export async function unless(signal, promise, giveUp) {
+  let abort;
+  const aborted = new Promise((_, reject) => {
+    abort = () => {
       reject(signal.reason);
+      giveUp();
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
   });
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+export function sleep(ms, signal) {
+  let timer;
+  const over = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  return unless(signal, over, () => clearTimeout(timer));
 }

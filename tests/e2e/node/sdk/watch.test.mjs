@@ -268,6 +268,51 @@ test("a tenant's events go on from the cursor, and say it where that is lost", a
   assert.deepEqual(found, ["8", "9", { type: "gap", tenantId: "t1", from: "9", to: "2" }, "3"]);
 });
 
+test("a channel keeps what came before anybody took messages, and is left and joined anew", async (t) => {
+  const message = (offset) => ({ type: "message", channel: "a", offset, data: offset });
+  const joins = [];
+  const url = await fake(t, async (connection) => {
+    await connection.greet();
+    for (const offset of [1, 2, 3]) {
+      const { id, after } = await connection.next("join");
+      joins.push(after);
+      const standing = { channel: "a", count: 1, users: 1, offset: 0, epoch: "e", recovered: true };
+      connection.say({ type: "joined", id, ...standing });
+      connection.say(message(offset));
+      connection.say({ type: "presence", channel: "a", count: 2, users: 2 });
+      const left = await connection.next("leave");
+      connection.say({ type: "left", id: left.id, channel: "a" });
+    }
+  });
+  const channel = client(t, url).channel("a");
+  const crowds = [];
+  const two = () =>
+    new Promise((resolve) => {
+      const off = channel.on("presence", ({ count }) => {
+        crowds.push(count);
+        if (count === 2) resolve(off());
+      });
+    });
+  const crowded = two();
+  await channel.join();
+  await crowded;
+  const said = [];
+  const off = channel.on("message", ({ data }) => said.push(data));
+  assert.deepEqual([said, crowds], [[1], [1, 2]]);
+  off();
+  const { position } = channel;
+  await channel.leave();
+
+  await channel.join(position);
+  for await (const { data } of channel) if (data === 2) break;
+  await channel.leave();
+  await channel.join();
+  await channel.leave();
+
+  assert.deepEqual(joins, [undefined, 1, undefined]);
+  await assert.rejects(channel.join({ signal: AbortSignal.abort() }), { name: "AbortError" });
+});
+
 test("a channel is joined again with what was missed, and a lost history is said", async (t) => {
   const message = (offset) => ({ type: "message", channel: "chat:1", offset, data: offset });
   const joins = [];
