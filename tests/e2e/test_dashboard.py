@@ -41,7 +41,6 @@ def test_the_dashboard_in_chromium(test: str, server: DevServer, tmp_path: Path)
         sdk.passes(
             TESTS,
             test,
-            within=120,
             HOME=str(tmp_path),
             XDG_CONFIG_HOME=str(tmp_path),
             JOBCAST=server.url,

@@ -46,7 +46,8 @@ async function route({ anew = false } = {}) {
   if (location.hash.startsWith("#key=")) return enterByLink();
   const { path, query } = here();
   const [module, name, scope] = placeOf(path) ?? [];
-  if (!session.me && scope !== OPEN) return go(["sign-in"], { next: path.length ? location.hash : "" });
+  if (!session.me && scope !== OPEN)
+    return go(["sign-in"], { next: path.length ? location.hash : "" });
   if (session.me && name === "signIn") return go([]);
   const key = path.join("/");
   if (!anew && shown?.key === key && shown.update) return shown.update(query);
@@ -57,9 +58,13 @@ async function route({ anew = false } = {}) {
   setMenu(false);
   mark(path[0] ?? "");
   const main = h("main", { id: "main", tabIndex: -1 });
-  if (!module) main.append(head("Not found"), empty("There is no such page.", link("To the overview", [])));
+  if (!module)
+    main.append(head("Not found"), empty("There is no such page.", link("To the overview", [])));
   else if (scope && scope !== OPEN && !can(scope)) {
-    main.append(head("Not for you"), empty("You may not see this.", `It needs the scope ${scope}.`));
+    main.append(
+      head("Not for you"),
+      empty("You may not see this.", `It needs the scope ${scope}.`),
+    );
   } else {
     try {
       const page = (await import(`./pages/${module}.js`))[name];
@@ -81,7 +86,9 @@ let release = null;
 let stale = false;
 
 async function checkRelease() {
-  const answer = await fetch(document.baseURI, { method: "GET", cache: "no-cache" }).catch(() => null);
+  const answer = await fetch(document.baseURI, { method: "GET", cache: "no-cache" }).catch(
+    () => null,
+  );
   const found = answer?.ok ? answer.headers.get("etag") : null;
   release ??= found;
   stale = found !== null && found !== release;
@@ -128,7 +135,8 @@ function drawConnection({ state, error }) {
 
 function bindTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+  const isDark = () =>
+    (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
   const draw = () => say($("theme"), isDark() ? "Light theme" : "Dark theme");
   $("theme").onclick = () => {
     const next = isDark() ? "light" : "dark";
@@ -186,6 +194,7 @@ setInterval(() => document.hidden || beat(), 1000);
 bindTheme();
 
 async function begin() {
+  import(`./pages/${placeOf(here().path)?.[0] ?? "overview"}.js`).catch(() => {}); // while we ask who it is
   if (location.hash.startsWith("#key=")) return enterByLink();
   try {
     if (await resume()) drawFrame();

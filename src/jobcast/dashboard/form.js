@@ -6,12 +6,20 @@ import { dialog, quiet } from "./ui.js";
  * A labelled field. `kind`: an input's type, or "text area", "select" (with `options`), "check".
  * Its `list` completes what is typed.
  */
-export function field(name, label, { kind = "text", hint, options = [], list, value, ...more } = {}) {
+export function field(
+  name,
+  label,
+  { kind = "text", hint, options = [], list, value, ...more } = {},
+) {
   const [id, hintId, errorId] = [newId(), newId(), newId()];
   const common = { id, name, "aria-describedby": hint ? `${hintId} ${errorId}` : errorId, ...more };
   const input =
     kind === "select"
-      ? h("select", common, options.map(([key, text]) => h("option", { value: key }, text)))
+      ? h(
+          "select",
+          common,
+          options.map(([key, text]) => h("option", { value: key }, text)),
+        )
       : kind === "text area"
         ? h("textarea", { rows: 6, spellcheck: false, autocapitalize: "off", ...common })
         : h("input", { type: kind === "check" ? "checkbox" : kind, ...common });
@@ -33,7 +41,8 @@ export function field(name, label, { kind = "text", hint, options = [], list, va
     node,
     name,
     input,
-    complete: (values) => known.replaceChildren(...[...values].map((one) => h("option", { value: one }))),
+    complete: (values) =>
+      known.replaceChildren(...[...values].map((one) => h("option", { value: one }))),
     error(text = "") {
       say(error, text);
       if (text) input.setAttribute("aria-invalid", "true");
@@ -104,10 +113,14 @@ export function form(fields, label, send, { extra = [], ...properties } = {}) {
 export const ask = (title, fields, label, send, ...before) =>
   dialog(title, (close) => [
     before,
-    form(fields, label, async (values) => close(await send(values)), { extra: [quiet("Close", () => close())] }),
+    form(fields, label, async (values) => close(await send(values)), {
+      extra: [quiet("Close", () => close())],
+    }),
   ]);
 
 /** Throws what a form shows at its field. */
 export function fault(name, sentence) {
-  throw Object.assign(new Error("Please check what is marked"), { details: { [name]: [sentence] } });
+  throw Object.assign(new Error("Please check what is marked"), {
+    details: { [name]: [sentence] },
+  });
 }

@@ -46,7 +46,9 @@ export function ago(at, now = Date.now()) {
 
 export function bytes(size) {
   if (size < 1024) return `${size} B`;
-  return size < 1024 ** 2 ? `${(size / 1024).toFixed(1)} KiB` : `${(size / 1024 ** 2).toFixed(1)} MiB`;
+  return size < 1024 ** 2
+    ? `${(size / 1024).toFixed(1)} KiB`
+    : `${(size / 1024 ** 2).toFixed(1)} MiB`;
 }
 
 /** What tells ids of one minute apart: their end. */

@@ -6,23 +6,24 @@ const EVERY_MS = 10_000;
 const GAP_MS = 1000;
 
 /**
- * Calls `load` now, every `every` ms while the page is shown, when it is shown again, when the
- * connection is back, and after `nudge()`, at most once a second. `failed` gets what it throws,
- * and nothing once it went well.
+ * Calls `load` now, every `every` ms while the page is shown, when it is shown again and when the
+ * connection is back. It gives a function that asks for another call at once, and its `soon`, for
+ * events, at most once a second. `failed` gets what `load` throws, and nothing once it went well.
  */
 export function poll(signal, load, failed, { every = EVERY_MS } = {}) {
   let timer = 0;
   let last = 0;
   let running = false;
-  let wanted = false;
+  let next = every; // ms from the end of this call to the one after it
   const plan = (ms) => {
     clearTimeout(timer);
-    if (!signal.aborted && !document.hidden) timer = setTimeout(run, ms);
+    if (!signal.aborted && !document.hidden) timer = setTimeout(now, ms);
   };
-  const run = async () => {
-    if (running) return void (wanted = true);
+  const now = async () => {
+    if (running) return void (next = 0);
+    clearTimeout(timer);
     running = true;
-    wanted = false;
+    next = every;
     last = performance.now();
     try {
       await load();
@@ -31,19 +32,23 @@ export function poll(signal, load, failed, { every = EVERY_MS } = {}) {
       if (!signal.aborted && session.me) failed(error);
     }
     running = false;
-    plan(wanted ? GAP_MS : every);
+    plan(next);
   };
-  const nudge = () => {
-    if (running) wanted = true;
+  const soon = () => {
+    if (running) next = Math.min(next, GAP_MS);
     else plan(Math.max(0, last + GAP_MS - performance.now()));
   };
-  const shown = () => (document.hidden ? clearTimeout(timer) : nudge());
-  const back = ({ detail }) => detail.state === "open" && nudge();
+  const shown = () => (document.hidden ? clearTimeout(timer) : now());
+  let lost = false;
+  const back = ({ detail: { state } }) => {
+    if (state === "open" && lost) now();
+    lost = state === "waiting" || (lost && state !== "open");
+  };
   document.addEventListener("visibilitychange", shown, { signal });
   news.addEventListener("connection", back, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
-  run();
-  return nudge;
+  now();
+  return Object.assign(now, { soon });
 }
 
 /** Calls `take` with each item of a source until it ends or the signal; `failed` if it breaks. */
@@ -60,7 +65,8 @@ async function each(source, signal, take, failed) {
 
 /** The status events of all jobs of one's own tenant, or of `tenantId`. */
 export function onJobs(signal, take, tenantId = session.me.tenantId) {
-  if (tenantId === session.me.tenantId) news.addEventListener("job", ({ detail }) => take(detail), { signal });
+  if (tenantId === session.me.tenantId)
+    news.addEventListener("job", ({ detail }) => take(detail), { signal });
   else each(session.client.events({ tenantId, signal }), signal, take);
 }
 

@@ -69,7 +69,7 @@ export function payloadField(name = "payload", { value } = {}) {
       known.replaceChildren(
         ...(rows.length ? [small("Example payload", fill), fieldList(rows)] : []),
       );
-      if (untouched) fill();
+      if (untouched && document.activeElement !== one.input) fill();
       else look();
     },
   };
@@ -80,7 +80,13 @@ const fieldList = (rows) =>
     "dl",
     { class: "schema" },
     rows.map(({ name, type, required, text }) => [
-      h("dt", h("code", name), " ", h("span", { class: "soft" }, type), required && h("em", " required")),
+      h(
+        "dt",
+        h("code", name),
+        " ",
+        h("span", { class: "soft" }, type),
+        required && h("em", " required"),
+      ),
       h("dd", text),
     ]),
   );

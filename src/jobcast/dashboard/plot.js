@@ -9,14 +9,23 @@ const [WIDTH, HEIGHT] = [600, 120];
  * which are stacked; `format` writes a value of the axis.
  */
 export function plot(label, series, format) {
-  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+  const svg = s("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    role: "img",
+  });
   const [top, half, from, to] = [0, 0, 0, 0].map(() => h("span"));
   const legend = series.map((one) => h("span", h("i", { class: `key ${one.name}` }), one.label));
   const node = h(
     "figure",
     { class: "plot" },
     h("figcaption", h("span", label), series.length > 1 && h("span", { class: "legend" }, legend)),
-    h("div", { class: "axes" }, h("div", { class: "y", "aria-hidden": "true" }, top, half, h("span", "0")), svg),
+    h(
+      "div",
+      { class: "axes" },
+      h("div", { class: "y", "aria-hidden": "true" }, top, half, h("span", "0")),
+      svg,
+    ),
     h("div", { class: "x", "aria-hidden": "true" }, from, to),
   );
   return {
@@ -35,7 +44,13 @@ export function plot(label, series, format) {
             height > 0 &&
             s(
               "rect",
-              { class: series[i].name, x: index * step + step * 0.1, y: bottom, width: step * 0.8, height },
+              {
+                class: series[i].name,
+                x: index * step + step * 0.1,
+                y: bottom,
+                width: step * 0.8,
+                height,
+              },
               s("title", told),
             )
           );
@@ -56,7 +71,7 @@ export function plot(label, series, format) {
 
 /** The next of 1, 2, 5, 10, 20, … : axes with those are easy to read. */
 function round(value) {
-  if (value <= 0) return 1;
+  if (value <= 0) return 10;
   const unit = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((times) => times * unit).find((nice) => nice >= value);
 }

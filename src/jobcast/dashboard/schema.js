@@ -1,6 +1,14 @@
 // JSON Schema as a help while typing: hints, an example, what does not fit. The server has the word.
 
-const BLANK = { string: "", integer: 0, number: 0, boolean: false, array: [], object: {}, null: null };
+const BLANK = {
+  string: "",
+  integer: 0,
+  number: 0,
+  boolean: false,
+  array: [],
+  object: {},
+  null: null,
+};
 
 function resolve(schema, root) {
   for (let depth = 0; schema?.$ref && depth < 10; depth++) {
@@ -30,8 +38,14 @@ export function hints(schema) {
     const field = resolve(given, schema);
     const text = [given.description ?? field.description];
     const standard = given.default ?? field.default;
-    if (standard !== undefined && standard !== null) text.push(`Default: ${JSON.stringify(standard)}.`);
-    return { name, type: typeName(given, schema), required: required.has(name), text: text.filter(Boolean).join(" ") };
+    if (standard !== undefined && standard !== null)
+      text.push(`Default: ${JSON.stringify(standard)}.`);
+    return {
+      name,
+      type: typeName(given, schema),
+      required: required.has(name),
+      text: text.filter(Boolean).join(" "),
+    };
   });
 }
 
@@ -39,7 +53,10 @@ export function hints(schema) {
 export function example(schema) {
   const root = resolve(schema, schema);
   if (root.examples?.length) return root.examples[0];
-  const values = (root.required ?? []).map((name) => [name, sample(root.properties?.[name] ?? {}, schema)]);
+  const values = (root.required ?? []).map((name) => [
+    name,
+    sample(root.properties?.[name] ?? {}, schema),
+  ]);
   return Object.fromEntries(values);
 }
 
@@ -50,7 +67,12 @@ function sample(given, root, depth = 0) {
   const options = choices(schema);
   if (options) return sample(options[0], root, depth);
   if (schema.type === "object" && schema.required && depth < 4) {
-    return Object.fromEntries(schema.required.map((name) => [name, sample(schema.properties?.[name] ?? {}, root, depth + 1)]));
+    return Object.fromEntries(
+      schema.required.map((name) => [
+        name,
+        sample(schema.properties?.[name] ?? {}, root, depth + 1),
+      ]),
+    );
   }
   return BLANK[[schema.type].flat()[0]] ?? null;
 }
@@ -74,7 +96,9 @@ function misfit(given, value, root, at) {
   if (options) {
     const found = options.map((one) => misfit(one, value, root, at));
     if (found.includes("")) return "";
-    return options.length === 2 ? found.find((_, i) => resolve(options[i], root).type !== "null") : `${here} fits none of what it may be.`;
+    return options.length === 2
+      ? found.find((_, i) => resolve(options[i], root).type !== "null")
+      : `${here} fits none of what it may be.`;
   }
   if (schema.type && ![schema.type].flat().some((type) => isType(value, type))) {
     return `${here} must be ${typeName(schema, root)}.`;

@@ -82,7 +82,7 @@ async function open({ key, token }) {
   Object.assign(session, { client, me });
   client.on("connection", (connection) => {
     tell("connection", connection);
-    if (connection.error?.status === 401) expire();
+    if (connection.error?.code === "UNAUTHORIZED") expire();
   });
   if (can("jobs:read")) listen(client);
 }
@@ -117,5 +117,6 @@ export async function signOut() {
 }
 
 addEventListener("storage", ({ key, newValue }) => {
-  if (key === STORED && newValue === null && session.client && !stored()) leave("Signed out in another tab.");
+  if (key === STORED && newValue === null && session.client && !stored())
+    leave("Signed out in another tab.");
 });

@@ -11,11 +11,16 @@ export const badge = (status, text = status) =>
 
 export const link = (text, path, query) => h("a", { href: address(path, query) }, text);
 
-export const jobLink = (id) => h("a", { href: address(["jobs", id]), class: "mono", title: id }, shortId(id));
+export const jobLink = (id) =>
+  h("a", { href: address(["jobs", id]), class: "mono", title: id }, shortId(id));
 
 /** A moment as the time since; `beat` keeps it true. */
 export const since = (at) =>
-  h("time", { dateTime: at ?? "", "data-ago": at ?? "", title: at ? new Date(at).toLocaleString() : "" }, ago(at));
+  h(
+    "time",
+    { dateTime: at ?? "", "data-ago": at ?? "", title: at ? new Date(at).toLocaleString() : "" },
+    ago(at),
+  );
 
 export const moment = (at) => h("time", { dateTime: at ?? "", title: at ?? "" }, clock(at));
 
@@ -26,7 +31,11 @@ export function beat() {
 
 /** An icon that says nothing to a screen reader; `path` in a box of 24. */
 export const icon = (path) =>
-  s("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, s("path", { d: path }));
+  s(
+    "svg",
+    { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
+    s("path", { d: path }),
+  );
 
 /** A second line in a cell. */
 export const under = (...parts) => h("span", { class: "soft under" }, parts);
@@ -34,7 +43,12 @@ export const under = (...parts) => h("span", { class: "soft under" }, parts);
 // -- what stands on a page
 
 export const head = (title, ...actions) =>
-  h("div", { class: "head" }, h("h1", { tabIndex: -1 }, title), h("div", { class: "row" }, actions));
+  h(
+    "div",
+    { class: "head" },
+    h("h1", { tabIndex: -1 }, title),
+    h("div", { class: "row" }, actions),
+  );
 
 /** A part of a page under a heading of its own. */
 export function card(title, ...parts) {
@@ -42,7 +56,8 @@ export function card(title, ...parts) {
   return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), parts);
 }
 
-export const empty = (title, ...parts) => h("div", { class: "empty" }, h("p", h("strong", title)), h("p", parts));
+export const empty = (title, ...parts) =>
+  h("div", { class: "empty" }, h("p", h("strong", title)), h("p", parts));
 
 /** A box for what goes wrong: `show(error)`, with nothing to clear it. */
 export function problem() {
@@ -75,7 +90,8 @@ export function button(label, act, properties = {}) {
   return node;
 }
 
-export const quiet = (label, act, properties) => button(label, act, { class: "quiet", ...properties });
+export const quiet = (label, act, properties) =>
+  button(label, act, { class: "quiet", ...properties });
 
 /** A button of a row; `about` tells a screen reader which one. */
 export const small = (label, act, about, kind = "") =>
@@ -126,7 +142,11 @@ export const reveal = (title, text, secret) =>
   dialog(title, (close) => [
     h("p", text),
     h("p", { class: "secret" }, h("code", secret), copy(secret)),
-    h("div", { class: "row end" }, button("Done", () => close(), { autofocus: true })),
+    h(
+      "div",
+      { class: "row end" },
+      button("Done", () => close(), { autofocus: true }),
+    ),
   ]);
 
 export function copy(text) {
@@ -146,9 +166,18 @@ export function copy(text) {
 export function table(caption, columns, { key = (item) => item.id, none } = {}) {
   const body = h("tbody");
   const heads = columns.map((column) =>
-    h("th", { scope: "col", class: column.class }, column.hidden ? h("span", { class: "unseen" }, column.label) : column.label),
+    h(
+      "th",
+      { scope: "col", class: column.class },
+      column.hidden ? h("span", { class: "unseen" }, column.label) : column.label,
+    ),
   );
-  const inner = h("table", h("caption", { class: "unseen" }, caption), h("thead", h("tr", heads)), body);
+  const inner = h(
+    "table",
+    h("caption", { class: "unseen" }, caption),
+    h("thead", h("tr", heads)),
+    body,
+  );
   const skeleton = h("div", { class: "skeleton", "aria-hidden": "true" });
   const node = h("div", { class: "table" }, skeleton);
   return {
@@ -171,7 +200,6 @@ function row(columns) {
       if (now === drawn) return;
       drawn = now;
       columns.forEach((column, index) => {
-        if (column.once && cells[index].firstChild) return;
         const focused = cells[index].contains(document.activeElement);
         cells[index].replaceChildren(...[column.cell(item) ?? "–"].flat());
         if (focused) cells[index].querySelector("button, a, input")?.focus();
@@ -185,13 +213,22 @@ export function pager(turn) {
   const words = h("span", { class: "soft" });
   const previous = quiet("Previous", () => turn(-1));
   const next = quiet("Next", () => turn(1));
-  const node = h("nav", { class: "row pager", "aria-label": "Pages", hidden: true }, previous, words, next);
+  const node = h(
+    "nav",
+    { class: "row pager", "aria-label": "Pages", hidden: true },
+    previous,
+    words,
+    next,
+  );
   return {
     node,
     update({ page, totalPages, total, hasNextPage, hasPrevPage, totalIsExact = true }) {
       node.hidden = !hasNextPage && !hasPrevPage;
       const most = `${total.toLocaleString()}${totalIsExact ? "" : "+"}`;
-      say(words, `Page ${page} of ${totalPages.toLocaleString()}${totalIsExact ? "" : "+"} (${most})`);
+      say(
+        words,
+        `Page ${page} of ${totalPages.toLocaleString()}${totalIsExact ? "" : "+"} (${most})`,
+      );
       previous.hidden = !hasPrevPage;
       next.hidden = !hasNextPage;
     },

@@ -19,7 +19,14 @@ export function waterfall() {
   function begin(at) {
     const list = h("ol");
     const ends = [h("span"), h("span")];
-    node.append(h("div", { class: "round" }, list, h("p", { class: "ends soft", "aria-hidden": "true" }, ends)));
+    node.append(
+      h(
+        "div",
+        { class: "round" },
+        list,
+        h("p", { class: "ends soft", "aria-hidden": "true" }, ends),
+      ),
+    );
     round = { list, ends, from: at, to: null, rows: [] };
   }
 
@@ -29,7 +36,9 @@ export function waterfall() {
     const name = h("span", { class: "name" }, label);
     const words = h("span", { class: "words soft" });
     const row = { waitFrom: at, runFrom: null, to: null, outcome: null, wait, run, name, words };
-    round.list.append(h("li", name, h("span", { class: "track", "aria-hidden": "true" }, wait, run), words));
+    round.list.append(
+      h("li", name, h("span", { class: "track", "aria-hidden": "true" }, wait, run), words),
+    );
     round.rows.push(row);
     return row;
   }

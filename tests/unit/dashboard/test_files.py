@@ -70,6 +70,11 @@ def test_every_file_that_the_page_and_its_scripts_ask_for_is_there_and_no_other(
     assert asked | loaded(APP, *PAGES) == FILES.keys() - {"/"}
 
 
+def test_the_page_names_all_that_its_app_imports_so_that_it_comes_at_once() -> None:
+    named = [f"/{a['href']}" for _, a in Page().tags if a.get("rel") == "modulepreload"]
+    assert sorted(named) == sorted(loaded(APP) - {APP})
+
+
 def test_every_page_that_the_app_names_is_a_module_that_has_it() -> None:
     named = set(re.findall(r"""\["([\w-]+)", "(\w+)", (?:OPEN|"[\w:]*")\]""", SCRIPTS[APP]))
     assert {f"/dashboard/pages/{module}.js" for module, _ in named} == set(PAGES)

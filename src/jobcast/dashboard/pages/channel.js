@@ -15,9 +15,17 @@ export const page = {
     const fault = problem();
     const crowd = h("p", { class: "soft", role: "status" }, "Joining…");
     const messages = h("ol");
-    const box = h("div", { class: "messages", tabIndex: 0, role: "log", "aria-label": "Messages" }, messages);
+    const box = h(
+      "div",
+      { class: "messages", tabIndex: 0, role: "log", "aria-label": "Messages" },
+      messages,
+    );
     const none = h("p", { class: "soft" }, "Nothing was said yet.");
-    const said = field("text", "Message", { required: true, autocomplete: "off", hint: "A text, or any JSON, such as {\"text\": \"hello\"}." });
+    const said = field("text", "Message", {
+      required: true,
+      autocomplete: "off",
+      hint: 'A text, or any JSON, such as {"text": "hello"}.',
+    });
     const room = session.client.channel(name);
     const send = async ({ text }) => {
       await room.publish(meant(text));
@@ -47,7 +55,10 @@ export const page = {
       add(messageItem(message));
     };
     const present = ({ count, users }) =>
-      say(crowd, `${number(count)} ${count === 1 ? "connection" : "connections"}, ${number(users)} ${users === 1 ? "user" : "users"}`);
+      say(
+        crowd,
+        `${number(count)} ${count === 1 ? "connection" : "connections"}, ${number(users)} ${users === 1 ? "user" : "users"}`,
+      );
     const lost = () => {
       shown.clear(); // what follows may count anew
       add(h("li", { class: "soft" }, "Some messages are gone and can't be shown."));
@@ -76,5 +87,9 @@ const messageItem = ({ from, jobId, data, at }) =>
   h(
     "li",
     h("p", { class: "row soft" }, h("strong", from.name), jobId && jobLink(jobId), moment(at)),
-    h("p", { class: typeof data === "string" ? "" : "mono" }, typeof data === "string" ? data : JSON.stringify(data)),
+    h(
+      "p",
+      { class: typeof data === "string" ? "" : "mono" },
+      typeof data === "string" ? data : JSON.stringify(data),
+    ),
   );

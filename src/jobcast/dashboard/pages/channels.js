@@ -24,12 +24,21 @@ export const page = {
         { label: "Users", class: "number", cell: ({ users }) => number(users) },
         { label: "Messages", class: "number low", cell: ({ offset }) => number(offset) },
       ],
-      { key: (one) => one.name, none: empty("No channel was used today.", "Join one by its name: it is made by whoever comes first.") },
+      {
+        key: (one) => one.name,
+        none: empty(
+          "No channel was used today.",
+          "Join one by its name: it is made by whoever comes first.",
+        ),
+      },
     );
     main.append(
       head("Channels"),
       fault.node,
-      card("Join a channel", form([name], "Join", ({ name }) => go(["channels", name]), { class: "inline" })),
+      card(
+        "Join a channel",
+        form([name], "Join", ({ name }) => go(["channels", name]), { class: "inline" }),
+      ),
       rows.node,
     );
     const load = async () => {

@@ -63,7 +63,10 @@ export const register = {
     if (invite) conceal();
     const fields = [
       email(),
-      field("name", "Name", { autocomplete: "name", hint: "What others see in channels. Optional." }),
+      field("name", "Name", {
+        autocomplete: "name",
+        hint: "What others see in channels. Optional.",
+      }),
       password("password", "Password", "new-password", NEW_PASSWORD),
       field("invite", "Invite", {
         value: invite,
@@ -97,14 +100,24 @@ export const forgotten = {
   show(main) {
     const send = async (given) => {
       await post("/auth/password/reset", given);
-      main.querySelector("form").replaceWith(
-        h("p", { class: "notice", role: "status" }, "If this address has an account, a mail is on its way. Follow its link within an hour."),
-      );
+      main
+        .querySelector("form")
+        .replaceWith(
+          h(
+            "p",
+            { class: "notice", role: "status" },
+            "If this address has an account, a mail is on its way. Follow its link within an hour.",
+          ),
+        );
     };
     main.append(
       door(
         "Forgotten password",
-        h("p", { class: "soft" }, "Tell us your address: a mail with a link lets you choose a new password."),
+        h(
+          "p",
+          { class: "soft" },
+          "Tell us your address: a mail with a link lets you choose a new password.",
+        ),
         form([email()], "Send the mail", send),
         h("p", link("Back to sign in", ["sign-in"])),
       ),

@@ -8,7 +8,23 @@ import { onJob, onJobs, poll } from "../live.js";
 import { payloadField } from "../payload.js";
 import { go } from "../router.js";
 import { can, get, isService, send, session } from "../session.js";
-import { badge, button, card, confirm, copy, empty, head, link, moment, problem, quiet, since, small, table, toast } from "../ui.js";
+import {
+  badge,
+  button,
+  card,
+  confirm,
+  copy,
+  empty,
+  head,
+  link,
+  moment,
+  problem,
+  quiet,
+  since,
+  small,
+  table,
+  toast,
+} from "../ui.js";
 import { waterfall } from "../waterfall.js";
 
 const MOST_LINES = 1000;
@@ -33,7 +49,7 @@ export const page = {
     const payload = h("pre", { tabIndex: 0, "aria-label": "Payload" });
     const result = h("pre", { tabIndex: 0, "aria-label": "Result" });
     const files = fileTable(handle);
-    const hooks = hookTable(handle, () => nudge());
+    const hooks = hookTable(handle, () => refresh());
     const boxes = {
       error: card("Error", error),
       output: card("Output", output.node),
@@ -43,7 +59,13 @@ export const page = {
     };
     for (const box of Object.values(boxes)) box.hidden = true;
     main.append(
-      h("div", { class: "head" }, h("div", title, h("p", { class: "row soft id" }, h("code", id), copy(id))), status, acts),
+      h(
+        "div",
+        { class: "head" },
+        h("div", title, h("p", { class: "row soft id" }, h("code", id), copy(id))),
+        status,
+        acts,
+      ),
       fault.node,
       progress.node,
       boxes.error,
@@ -75,7 +97,10 @@ export const page = {
         ...[
           again && button("Retry", () => handle.retry().then(watch)),
           again && quiet("Retry with edited input…", () => edited(shown, watch)),
-          !ENDED.has(now) && quiet("Cancel", () => handle.cancel().then(() => toast("Asked to cancel")), { class: "quiet danger" }),
+          !ENDED.has(now) &&
+            quiet("Cancel", () => handle.cancel().then(() => toast("Asked to cancel")), {
+              class: "quiet danger",
+            }),
           ENDED.has(now) && quiet("Delete", erase, { class: "quiet danger" }),
         ].filter(Boolean),
       );
@@ -83,14 +108,19 @@ export const page = {
     }
 
     async function erase() {
-      if (!(await confirm("Delete this job", "It goes with its log, output and files.", "Delete"))) return;
+      if (!(await confirm("Delete this job", "It goes with its log, output and files.", "Delete")))
+        return;
       await changeOne("delete", shown);
       toast("Deleted");
       go(["jobs"]);
     }
 
     const load = async () => {
-      const [found, deliveries, saved] = await Promise.all([handle.show(), handle.webhookLogs(), handle.files()]);
+      const [found, deliveries, saved] = await Promise.all([
+        handle.show(),
+        handle.webhookLogs(),
+        handle.files(),
+      ]);
       if (signal.aborted) return;
       const first = shown === null;
       shown = found;
@@ -113,10 +143,18 @@ export const page = {
       if (first) watch();
     };
     const failed = (problem) => {
-      if (problem?.status === 404) main.replaceChildren(head("Job not found"), empty("There is no such job.", "It may have been deleted, or belong to someone else. ", link("All jobs", ["jobs"])));
+      if (problem?.status === 404)
+        main.replaceChildren(
+          head("Job not found"),
+          empty(
+            "There is no such job.",
+            "It may have been deleted, or belong to someone else. ",
+            link("All jobs", ["jobs"]),
+          ),
+        );
       else fault.show(problem);
     };
-    const nudge = poll(signal, load, failed, { every: EVERY_MS });
+    const refresh = poll(signal, load, failed, { every: EVERY_MS });
 
     // Its whole story, then live; a retry goes on where it ended.
     async function watch() {
@@ -130,7 +168,10 @@ export const page = {
     signal.addEventListener("abort", () => clearInterval(ticking));
 
     function take(event) {
-      if (event.type === "gap") return log.add(line(`Events ${event.from} to ${event.to} can't be shown any more`, "warning"));
+      if (event.type === "gap")
+        return log.add(
+          line(`Events ${event.from} to ${event.to} can't be shown any more`, "warning"),
+        );
       seq = event.seq;
       if (event.attempt > attempt) {
         // Output and progress of an earlier attempt are void.
@@ -142,7 +183,7 @@ export const page = {
       runs.take(event);
       if (event.status !== status.dataset.status) {
         drawStatus(event.status);
-        nudge();
+        refresh.soon();
       }
       if (event.type === "job:progress") progress.show(event);
       else if (event.type === "job:output") {
@@ -228,7 +269,8 @@ function progressBar() {
 }
 
 function drawFacts(node, job) {
-  const ran = job.startedAt && Date.parse(job.finishedAt ?? job.updatedAt) - Date.parse(job.startedAt);
+  const ran =
+    job.startedAt && Date.parse(job.finishedAt ?? job.updatedAt) - Date.parse(job.startedAt);
   const rows = [
     ["Queue", link(job.queue, ["jobs"], { queue: job.queue })],
     ["Attempts", `${job.attempts} of ${job.maxAttempts}`],
@@ -240,11 +282,21 @@ function drawFacts(node, job) {
     job.finishedAt && job.startedAt && ["Last run", span(ran)],
     job.tags.length && ["Tags", job.tags.map((tag) => [link(tag, ["jobs"], { tag }), " "])],
     isService() && ["Tenant", link(job.tenantId, ["jobs"], { tenantId: job.tenantId })],
-    job.userId && ["User", link(job.userId === session.me.id ? "You" : `…${job.userId.slice(-8)}`, ["jobs"], { userId: job.userId })],
+    job.userId && [
+      "User",
+      link(job.userId === session.me.id ? "You" : `…${job.userId.slice(-8)}`, ["jobs"], {
+        userId: job.userId,
+      }),
+    ],
     job.channel && ["Channel", link(job.channel, ["channels", job.channel])],
-    job.webhookUrl && ["Webhook", h("span", { class: "clip", title: job.webhookUrl }, job.webhookUrl)],
+    job.webhookUrl && [
+      "Webhook",
+      h("span", { class: "clip", title: job.webhookUrl }, job.webhookUrl),
+    ],
   ];
-  node.replaceChildren(...rows.filter(Boolean).map(([name, value]) => h("div", h("dt", name), h("dd", value))));
+  node.replaceChildren(
+    ...rows.filter(Boolean).map(([name, value]) => h("div", h("dt", name), h("dd", value))),
+  );
 }
 
 function fileTable(handle) {
@@ -260,26 +312,49 @@ function fileTable(handle) {
       { label: "Name", cell: ({ name }) => name },
       { label: "Kind", class: "low", cell: ({ contentType }) => contentType },
       { label: "Size", class: "number", cell: ({ size }) => bytes(size) },
-      { label: "Download", hidden: true, class: "acts", cell: ({ name }) => small("Download", download(name), name) },
+      {
+        label: "Download",
+        hidden: true,
+        class: "acts",
+        cell: ({ name }) => small("Download", download(name), name),
+      },
     ],
     { key: ({ name }) => name },
   );
 }
 
 function hookTable(handle, changed) {
-  const again = ({ deliveryId }) => async () => {
-    await handle.redeliver(deliveryId);
-    toast("It is sent again");
-    changed();
-  };
+  const again =
+    ({ deliveryId }) =>
+    async () => {
+      await handle.redeliver(deliveryId);
+      toast("It is sent again");
+      changed();
+    };
   return table(
     "Webhook deliveries",
     [
       { label: "Attempt", class: "number", cell: ({ attempt }) => attempt },
-      { label: "Answer", cell: ({ success, statusCode, error }) => [badge(success ? "DONE" : "FAILED", statusCode ?? "None"), error && h("span", { class: "soft" }, ` ${error}`)].filter(Boolean) },
+      {
+        label: "Answer",
+        cell: ({ success, statusCode, error }) =>
+          [
+            badge(success ? "DONE" : "FAILED", statusCode ?? "No answer"),
+            error && h("span", { class: "soft" }, ` ${error}`),
+          ].filter(Boolean),
+      },
       { label: "Address", class: "wrap low", cell: ({ url }) => url },
       { label: "When", class: "low", cell: ({ createdAt }) => since(createdAt) },
-      ...(can("jobs:write") ? [{ label: "Send again", hidden: true, class: "acts", cell: (row) => small("Redeliver", again(row), `attempt ${row.attempt}`) }] : []),
+      ...(can("jobs:write")
+        ? [
+            {
+              label: "Send again",
+              hidden: true,
+              class: "acts",
+              cell: (row) => small("Redeliver", again(row), `attempt ${row.attempt}`),
+            },
+          ]
+        : []),
     ],
     { none: empty("Nothing was sent yet.", "The webhook is called when the job ends.") },
   );
@@ -292,5 +367,7 @@ function edited(job, retried) {
     () => {}, // hints are a help, no more
   );
   const retry = () => send("POST", `/jobs/${job.id}/retry`, `{"payload":${payload.text()}}`);
-  return ask("Retry with edited input", [payload], "Retry", retry).then((done) => done && retried());
+  return ask("Retry with edited input", [payload], "Retry", retry).then(
+    (done) => done && retried(),
+  );
 }

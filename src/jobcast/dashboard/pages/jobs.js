@@ -7,7 +7,20 @@ import { number, shortId, span } from "../format.js";
 import { onJobs, poll } from "../live.js";
 import { address, go, here, requery } from "../router.js";
 import { can, get, isService, session } from "../session.js";
-import { badge, button, empty, head, link, pager, problem, quiet, since, small, table, under } from "../ui.js";
+import {
+  badge,
+  button,
+  empty,
+  head,
+  link,
+  pager,
+  problem,
+  quiet,
+  since,
+  small,
+  table,
+  under,
+} from "../ui.js";
 
 const LIMIT = 25;
 const PAGED = 10_000; // jobs that page numbers reach
@@ -26,7 +39,7 @@ export const page = {
     const chosen = new Map();
     const fault = problem();
     const filters = filterForm(() => requery(filters.values(), { replace: true }));
-    const count = h("p", { class: "soft count", role: "status" });
+    const count = h("p", { class: "soft count" });
     const all = h("input", { type: "checkbox", "aria-label": "Choose all on this page" });
     const rows = jobTable({ all: writes && all, chosen, choose });
     const pages = pager((step) => {
@@ -34,10 +47,22 @@ export const page = {
       const next = (meta.page ?? 1) + step;
       if (asked.cursor && step < 0) return history.back();
       const far = asked.cursor || next * LIMIT > PAGED;
-      return requery({ ...filters.values(), ...(far ? { cursor: meta.cursor } : { page: next > 1 && next }) });
+      return requery({
+        ...filters.values(),
+        ...(far ? { cursor: meta.cursor } : { page: next > 1 && next }),
+      });
     });
-    const bar = h("div", { class: "bulk-bar", role: "region", "aria-label": "Chosen jobs", hidden: true });
-    const many = writes && quiet("All that match…", () => bulkDialog(bulkFilter(filters.values())).then((made) => made && go(["jobs", made.id])));
+    const bar = h("div", {
+      class: "bulk-bar",
+      role: "region",
+      "aria-label": "Chosen jobs",
+      hidden: true,
+    });
+    const many =
+      writes &&
+      quiet("All that match…", () =>
+        bulkDialog(bulkFilter(filters.values())).then((made) => made && go(["jobs", made.id])),
+      );
     main.append(
       head("Jobs", many, writes && h("a", { class: "button", href: "#/submit" }, "Submit a job")),
       filters.node,
@@ -68,15 +93,19 @@ export const page = {
       bar.hidden = chosen.size === 0;
       const act = (action, label) => {
         const fit = [...chosen.values()].filter(({ status }) => POSSIBLE[action].includes(status));
-        const node = button(`${label} ${fit.length}`, async () => {
-          if (await changeEach(action, fit)) {
-            chosen.clear();
-            drawBar();
-            rows.update(page.jobs, true);
-            all.checked = all.indeterminate = false;
-          }
-          nudge();
-        }, { class: action === "delete" ? "danger small" : "small" });
+        const node = button(
+          `${label} ${fit.length}`,
+          async () => {
+            if (await changeEach(action, fit)) {
+              chosen.clear();
+              drawBar();
+              rows.update(page.jobs, true);
+              all.checked = all.indeterminate = false;
+            }
+            refresh();
+          },
+          { class: action === "delete" ? "danger small" : "small" },
+        );
         return fit.length > 0 && node;
       };
       bar.replaceChildren(
@@ -85,12 +114,16 @@ export const page = {
           act("cancel", "Cancel"),
           act("retry", "Retry"),
           act("delete", "Delete"),
-          quiet("Choose none", () => {
-            chosen.clear();
-            drawBar();
-            rows.update(page.jobs, true);
-            all.checked = all.indeterminate = false;
-          }, { class: "quiet small" }),
+          quiet(
+            "Choose none",
+            () => {
+              chosen.clear();
+              drawBar();
+              rows.update(page.jobs, true);
+              all.checked = all.indeterminate = false;
+            },
+            { class: "quiet small" },
+          ),
         ].filter(Boolean),
       );
     }
@@ -108,27 +141,33 @@ export const page = {
       const exact = page.meta.totalIsExact === false ? "more than " : "";
       say(count, page.meta.total === 1 ? "1 job" : `${exact}${number(page.meta.total)} jobs`);
     };
-    const nudge = poll(signal, load, fault.show);
-    onJobs(signal, (event) => {
-      const known = page.jobs.find(({ id }) => id === event.jobId);
-      if (known && event.seq > known.seq) {
-        Object.assign(known, { status: event.status, seq: event.seq });
-        rows.update(page.jobs);
-      }
-      nudge();
-    }, asked.tenantId);
+    const refresh = poll(signal, load, fault.show);
+    onJobs(
+      signal,
+      (event) => {
+        const known = page.jobs.find(({ id }) => id === event.jobId);
+        if (known && event.seq > known.seq) {
+          Object.assign(known, { status: event.status, seq: event.seq });
+          rows.update(page.jobs);
+        }
+        refresh.soon();
+      },
+      asked.tenantId,
+    );
 
     return (next) => {
       asked = wanted(next);
       filters.take(asked);
-      nudge();
+      refresh();
     };
   },
 };
 
 function wanted(query) {
   const names = [...FILTERS, "page", "cursor"];
-  return Object.fromEntries(names.map((name) => [name, query.get(name) ?? undefined]).filter(([, value]) => value));
+  return Object.fromEntries(
+    names.map((name) => [name, query.get(name) ?? undefined]).filter(([, value]) => value),
+  );
 }
 
 function bulkFilter({ sort, ...filter }) {
@@ -140,21 +179,38 @@ function bulkFilter({ sort, ...filter }) {
 function filterForm(changed) {
   const plain = { autocomplete: "off", spellcheck: false };
   const fields = [
-    field("q", "Search", { kind: "search", placeholder: "Id, type or tag", ...plain }),
-    field("status", "Status", { kind: "select", options: [["", "Any"], ...STATUSES.map((one) => [one, one])] }),
+    field("q", "Search", { kind: "search", placeholder: "Id, type, tag", ...plain }),
+    field("status", "Status", {
+      kind: "select",
+      options: [["", "Any"], ...STATUSES.map((one) => [one, one])],
+    }),
     field("type", "Type", { list: true, placeholder: "Any", ...plain }),
     field("queue", "Queue", { list: true, placeholder: "Any", ...plain }),
     field("tag", "Tag", { list: true, placeholder: "Any", ...plain }),
-    ...(isService() ? [field("tenantId", "Tenant", { list: true, placeholder: "Any", ...plain })] : []),
-    field("sort", "Order", { kind: "select", options: [["", "Newest first"], ["createdAt", "Oldest first"]] }),
+    ...(isService()
+      ? [field("tenantId", "Tenant", { list: true, placeholder: "Any", ...plain })]
+      : []),
+    field("sort", "Order", {
+      kind: "select",
+      options: [
+        ["", "Newest first"],
+        ["createdAt", "Oldest first"],
+      ],
+    }),
   ];
-  const node = h("form", { class: "filters", role: "search", "aria-label": "Filters" }, fields.map((one) => one.node));
+  const node = h(
+    "form",
+    { class: "filters", role: "search", "aria-label": "Filters" },
+    fields.map((one) => one.node),
+  );
   let timer = 0;
   const soon = (ms) => {
     clearTimeout(timer);
     timer = setTimeout(changed, ms);
   };
-  node.addEventListener("input", (event) => soon(event.target.tagName === "SELECT" ? 0 : TYPING_MS));
+  node.addEventListener("input", (event) =>
+    soon(event.target.tagName === "SELECT" ? 0 : TYPING_MS),
+  );
   node.addEventListener("submit", (event) => {
     event.preventDefault();
     soon(0);
@@ -167,7 +223,10 @@ function filterForm(changed) {
     suggest,
     values() {
       const { userId } = wanted(here().query); // has no field, stays
-      return { userId, ...Object.fromEntries(fields.map(({ name, input }) => [name, input.value.trim()])) };
+      return {
+        userId,
+        ...Object.fromEntries(fields.map(({ name, input }) => [name, input.value.trim()])),
+      };
     },
     take(given) {
       for (const { name, input } of fields) {
@@ -211,36 +270,80 @@ function jobTable({ all, chosen, choose }) {
             label: all,
             class: "tick",
             cell: (job) => {
-              const tick = h("input", { type: "checkbox", checked: chosen.has(job.id), "aria-label": `Choose ${job.type} ${job.id}` });
+              const tick = h("input", {
+                type: "checkbox",
+                checked: chosen.has(job.id),
+                "aria-label": `Choose ${job.type} ${job.id}`,
+              });
               tick.addEventListener("change", () => choose(job, tick.checked));
               return tick;
             },
           },
         ]
       : []),
-    { label: "Status", cell: ({ status, progress }) => [badge(status), percent(status, progress)].filter(Boolean) },
+    {
+      label: "Status",
+      cell: ({ status, progress }) => [badge(status), percent(status, progress)].filter(Boolean),
+    },
     {
       label: "Job",
       class: "wrap",
       cell: ({ id, type, createdAt }) => [
         h("a", { href: address(["jobs", id]), class: "strong" }, type),
-        under(h("code", { title: id }, shortId(id)), h("span", { class: "narrow" }, " ", since(createdAt))),
+        under(
+          h("code", { title: id }, shortId(id)),
+          h("span", { class: "narrow" }, " ", since(createdAt)),
+        ),
       ],
     },
     { label: "Queue", class: "low", cell: ({ queue }) => queue },
-    { label: "Tags", class: "low", cell: ({ tags }) => h("span", tags.map((tag) => [link(tag, ["jobs"], { tag }), " "])) },
-    ...(isService() ? [{ label: "Tenant", class: "low", cell: ({ tenantId }) => h("span", { class: "clip" }, tenantId) }] : []),
-    { label: "Attempts", class: "number low", cell: ({ attempts, maxAttempts }) => `${attempts}/${maxAttempts}` },
-    { label: "Last run", class: "number low", cell: ({ startedAt, finishedAt }) => (finishedAt && startedAt ? span(Date.parse(finishedAt) - Date.parse(startedAt)) : "–") },
+    {
+      label: "Tags",
+      class: "low",
+      cell: ({ tags }) =>
+        h(
+          "span",
+          tags.map((tag) => [link(tag, ["jobs"], { tag }), " "]),
+        ),
+    },
+    ...(isService()
+      ? [
+          {
+            label: "Tenant",
+            class: "low",
+            cell: ({ tenantId }) => h("span", { class: "clip" }, tenantId),
+          },
+        ]
+      : []),
+    {
+      label: "Attempts",
+      class: "number low",
+      cell: ({ attempts, maxAttempts }) => `${attempts}/${maxAttempts}`,
+    },
+    {
+      label: "Last run",
+      class: "number low",
+      cell: ({ startedAt, finishedAt }) =>
+        finishedAt && startedAt ? span(Date.parse(finishedAt) - Date.parse(startedAt)) : "–",
+    },
     { label: "Created", class: "number low", cell: ({ createdAt }) => since(createdAt) },
   ];
-  const none = empty("No job matches.", "Change the filters, or ", link("submit a job", ["submit"]), ".");
+  const none = empty(
+    "No job matches.",
+    "Change the filters, or ",
+    link("submit a job", ["submit"]),
+    ".",
+  );
   const inner = table("Jobs", columns, { none });
   return {
     node: inner.node,
     // The checkbox is no part of a job: `anew` draws rows again though their jobs are the same.
     update: (found, anew = false) =>
-      inner.update(found.map((job) => (anew || chosen.has(job.id) ? { ...job, chosen: chosen.has(job.id) } : job))),
+      inner.update(
+        found.map((job) =>
+          anew || chosen.has(job.id) ? { ...job, chosen: chosen.has(job.id) } : job,
+        ),
+      ),
   };
 }
 

@@ -23,7 +23,10 @@ export const page = {
     const fault = problem();
     const choice = h(
       "select",
-      { "aria-label": "Span of time", onchange: () => requery({ minutes: choice.value }, { replace: true }) },
+      {
+        "aria-label": "Span of time",
+        onchange: () => requery({ minutes: choice.value }, { replace: true }),
+      },
       [...WINDOWS].map(([value, label]) => h("option", { value }, `Last ${label}`)),
     );
     choice.value = minutes;
@@ -38,15 +41,29 @@ export const page = {
       number,
     );
     const latency = plot("Mean time of a run", [{ name: "time", label: "Mean" }], brief);
-    const queues = queueTable(() => nudge());
+    const queues = queueTable(() => refresh());
     const workers = can("admin") ? workerTable() : null;
     const failures = failureTable();
     main.append(
-      head("Overview", choice, can("jobs:write") && h("a", { class: "button", href: "#/submit" }, "Submit a job")),
+      head(
+        "Overview",
+        choice,
+        can("jobs:write") && h("a", { class: "button", href: "#/submit" }, "Submit a job"),
+      ),
       fault.node,
       counters,
-      h("div", { class: "columns" }, h("div", { class: "card" }, throughput.node), h("div", { class: "card" }, latency.node)),
-      h("div", { class: "columns" }, card("Queues", queues.node), workers && card("Workers", workers.node)),
+      h(
+        "div",
+        { class: "columns" },
+        h("div", { class: "card" }, throughput.node),
+        h("div", { class: "card" }, latency.node),
+      ),
+      h(
+        "div",
+        { class: "columns" },
+        card("Queues", queues.node),
+        workers && card("Workers", workers.node),
+      ),
       card("Failed lately", failures.node),
     );
 
@@ -62,17 +79,20 @@ export const page = {
       const points = bars(stats, minutes);
       throughput.update(points.ends, `${number(stats.done)} done, ${number(stats.failed)} failed`);
       const ran = stats.done + stats.failed;
-      latency.update(points.times, ran ? `${span(stats.runMs / ran)} over the whole span` : "no job ran");
+      latency.update(
+        points.times,
+        ran ? `${span(stats.runMs / ran)} over the whole span` : "no job ran",
+      );
       queues.update(depths);
       workers?.update(staff);
       failures.update(failed);
     };
-    const nudge = poll(signal, load, fault.show);
-    onJobs(signal, nudge);
+    const refresh = poll(signal, load, fault.show);
+    onJobs(signal, refresh.soon);
     return (next) => {
       minutes = chosen(next);
       choice.value = minutes;
-      nudge();
+      refresh();
     };
   },
 };
@@ -95,20 +115,31 @@ function drawCounters(node, stats, depths, minutes) {
     { label: "Failed", value: stats.failed, status: "FAILED", note: past },
     { label: "Cancelled", value: stats.cancelled, status: "CANCELLED", note: past },
   ];
-  keyed(node, counters, ({ label }) => label, ({ label, status }) => {
-    const value = h("strong");
-    const note = h("small");
-    return {
-      node: h(
-        "li",
-        h("a", { href: address(["jobs"], { status }), "data-status": status }, h("span", label), value, note),
-      ),
-      update(counter) {
-        say(value, number(counter.value));
-        say(note, counter.note);
-      },
-    };
-  });
+  keyed(
+    node,
+    counters,
+    ({ label }) => label,
+    ({ label, status }) => {
+      const value = h("strong");
+      const note = h("small");
+      return {
+        node: h(
+          "li",
+          h(
+            "a",
+            { href: address(["jobs"], { status }), "data-status": status },
+            h("span", label),
+            value,
+            note,
+          ),
+        ),
+        update(counter) {
+          say(value, number(counter.value));
+          say(note, counter.note);
+        },
+      };
+    },
+  );
 }
 
 /** Minutes, summed so that they fit. */
@@ -124,11 +155,18 @@ function bars({ since, minutes: rows }, minutes) {
   }));
   for (const row of rows) {
     const bucket = buckets[Math.floor((Date.parse(row.at) - start) / 60_000 / size)];
-    if (bucket) for (const name of ["done", "failed", "cancelled", "runMs"]) bucket[name] += row[name];
+    if (bucket)
+      for (const name of ["done", "failed", "cancelled", "runMs"]) bucket[name] += row[name];
   }
   return {
-    ends: buckets.map(({ at, done, failed, cancelled }) => ({ at, values: [done, failed, cancelled] })),
-    times: buckets.map(({ at, done, failed, runMs }) => ({ at, values: [runMs / (done + failed || 1)] })),
+    ends: buckets.map(({ at, done, failed, cancelled }) => ({
+      at,
+      values: [done, failed, cancelled],
+    })),
+    times: buckets.map(({ at, done, failed, runMs }) => ({
+      at,
+      values: [runMs / (done + failed || 1)],
+    })),
   };
 }
 
@@ -144,7 +182,10 @@ function queueTable(changed) {
       { label: "Waiting", class: "number", cell: ({ depth }) => number(depth) },
       { label: "Running", class: "number low", cell: ({ processing }) => number(processing) },
       { label: "Oldest", class: "low", cell: ({ oldest }) => (oldest ? since(oldest) : "–") },
-      { label: "State", cell: ({ paused }) => (paused ? badge("CANCELLED", "Paused") : badge("DONE", "Open")) },
+      {
+        label: "State",
+        cell: ({ paused }) => (paused ? badge("CANCELLED", "Paused") : badge("DONE", "Open")),
+      },
       ...(isService()
         ? [
             {
@@ -172,7 +213,13 @@ const workerTable = () =>
       { label: "Up", class: "low", cell: ({ startedAt }) => since(startedAt) },
       { label: "Lease ends", cell: ({ expiresAt }) => since(expiresAt) },
     ],
-    { none: empty("No worker is there.", "Jobs wait. Start one: ", h("code", "jobcast worker MODULE:APP")) },
+    {
+      none: empty(
+        "No worker is there.",
+        "Jobs wait. Start one: ",
+        h("code", "jobcast worker MODULE:APP"),
+      ),
+    },
   );
 
 const failureTable = () =>

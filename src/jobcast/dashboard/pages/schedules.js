@@ -5,34 +5,85 @@ import { ask, field } from "../form.js";
 import { poll } from "../live.js";
 import { payloadField } from "../payload.js";
 import { can, get, isService, send } from "../session.js";
-import { badge, button, confirm, empty, head, jobLink, problem, since, small, table, toast, under } from "../ui.js";
+import {
+  badge,
+  button,
+  confirm,
+  empty,
+  head,
+  jobLink,
+  problem,
+  since,
+  small,
+  table,
+  toast,
+  under,
+} from "../ui.js";
 
 export const page = {
   title: "Schedules",
   show(main, { signal }) {
     const fault = problem();
     const writes = can("jobs:write");
-    const create = () => newSchedule().then((made) => made && nudge());
-    const turn = ({ id, enabled }) => async () => {
-      await send("PATCH", `/schedules/${id}`, { enabled: !enabled });
-      nudge();
-    };
-    const erase = ({ id, name }) => async () => {
-      if (!(await confirm("Delete this schedule", `${name} makes no more jobs. Those it has made stay.`, "Delete"))) return;
-      await send("DELETE", `/schedules/${id}`);
-      toast("Deleted");
-      nudge();
-    };
+    const create = () => newSchedule().then((made) => made && refresh());
+    const turn =
+      ({ id, enabled }) =>
+      async () => {
+        await send("PATCH", `/schedules/${id}`, { enabled: !enabled });
+        refresh();
+      };
+    const erase =
+      ({ id, name }) =>
+      async () => {
+        if (
+          !(await confirm(
+            "Delete this schedule",
+            `${name} makes no more jobs. Those it has made stay.`,
+            "Delete",
+          ))
+        )
+          return;
+        await send("DELETE", `/schedules/${id}`);
+        toast("Deleted");
+        refresh();
+      };
     const rows = table(
       "Schedules",
       [
-        { label: "Name", cell: ({ name, declared }) => [h("span", { class: "strong" }, name), declared && under("declared in code")].filter(Boolean) },
+        {
+          label: "Name",
+          cell: ({ name, declared }) =>
+            [h("span", { class: "strong" }, name), declared && under("declared in code")].filter(
+              Boolean,
+            ),
+        },
         { label: "Type", class: "low", cell: ({ type }) => type },
         { label: "Cron", cell: ({ cron, timezone }) => [h("code", cron), under(timezone)] },
-        ...(isService() ? [{ label: "Tenant", class: "low", cell: ({ tenantId }) => h("span", { class: "clip" }, tenantId) }] : []),
+        ...(isService()
+          ? [
+              {
+                label: "Tenant",
+                class: "low",
+                cell: ({ tenantId }) => h("span", { class: "clip" }, tenantId),
+              },
+            ]
+          : []),
         { label: "Next", cell: ({ nextRunAt }) => (nextRunAt ? since(nextRunAt) : "–") },
-        { label: "Last", class: "low", cell: ({ lastRunAt, lastJobId, error }) => (error ? h("span", { class: "bad" }, error) : lastRunAt ? [since(lastRunAt), " ", lastJobId && jobLink(lastJobId)] : "–") },
-        { label: "State", class: "low", cell: ({ enabled }) => (enabled ? badge("DONE", "On") : badge("CANCELLED", "Paused")) },
+        {
+          label: "Last",
+          class: "low",
+          cell: ({ lastRunAt, lastJobId, error }) =>
+            error
+              ? h("span", { class: "bad" }, error)
+              : lastRunAt
+                ? [since(lastRunAt), " ", lastJobId && jobLink(lastJobId)]
+                : "–",
+        },
+        {
+          label: "State",
+          class: "low",
+          cell: ({ enabled }) => (enabled ? badge("DONE", "On") : badge("CANCELLED", "Paused")),
+        },
         ...(writes
           ? [
               {
@@ -47,14 +98,19 @@ export const page = {
             ]
           : []),
       ],
-      { none: empty("There are no schedules.", writes ? "Make one: each tick of its clock makes a job." : "Who may write makes them.") },
+      {
+        none: empty(
+          "There are no schedules.",
+          writes ? "Make one: each tick of its clock makes a job." : "Who may write makes them.",
+        ),
+      },
     );
     main.append(head("Schedules", writes && button("New schedule", create)), fault.node, rows.node);
     const load = async () => {
       const found = await get("/schedules", { limit: 100 });
       if (!signal.aborted) rows.update(found);
     };
-    const nudge = poll(signal, load, fault.show);
+    const refresh = poll(signal, load, fault.show);
   },
 };
 
@@ -65,13 +121,23 @@ function newSchedule() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const fields = [
     field("name", "Name", { required: true, autocomplete: "off" }),
-    field("cron", "Cron", { required: true, autocomplete: "off", placeholder: "0 3 * * *", hint: "Minute, hour, day of month, month, day of week." }),
-    field("timezone", "Time zone", { value: zone, list: Intl.supportedValuesOf("timeZone"), autocomplete: "off" }),
+    field("cron", "Cron", {
+      required: true,
+      autocomplete: "off",
+      placeholder: "0 3 * * *",
+      hint: "Minute, hour, day of month, month, day of week.",
+    }),
+    field("timezone", "Time zone", {
+      value: zone,
+      list: Intl.supportedValuesOf("timeZone"),
+      autocomplete: "off",
+    }),
     type,
     payload,
   ];
   let types = [];
-  const choose = () => payload.use(types.find((one) => one.type === type.input.value.trim())?.schema);
+  const choose = () =>
+    payload.use(types.find((one) => one.type === type.input.value.trim())?.schema);
   type.input.addEventListener("input", choose);
   get("/job-types").then(
     (known) => {

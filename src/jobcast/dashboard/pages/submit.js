@@ -4,35 +4,56 @@ import { h } from "../dom.js";
 import { field, form } from "../form.js";
 import { payloadField } from "../payload.js";
 import { go } from "../router.js";
-import { get, isService, send, session } from "../session.js";
+import { get, isService, request, session } from "../session.js";
 import { head } from "../ui.js";
 
 export const page = {
   title: "Submit a job",
   show(main, { query, signal }) {
     let types = new Map();
-    const type = field("type", "Type", { list: true, required: true, maxLength: 100, autocomplete: "off", spellcheck: false, value: query.get("type") });
+    const type = field("type", "Type", {
+      list: true,
+      required: true,
+      maxLength: 100,
+      autocomplete: "off",
+      spellcheck: false,
+      value: query.get("type"),
+    });
     const payload = payloadField();
     const more = [
       field("queue", "Queue", { list: true, hint: "The one of the type, if left empty." }),
-      field("priority", "Priority", { kind: "number", min: -100, max: 100, hint: "-100 to 100, high first." }),
+      field("priority", "Priority", {
+        kind: "number",
+        min: -100,
+        max: 100,
+        hint: "-100 to 100, high first.",
+      }),
       field("runAt", "Not before", { kind: "datetime-local" }),
       field("maxAttempts", "Attempts at most", { kind: "number", min: 1 }),
       field("timeoutMs", "Timeout in milliseconds", { kind: "number", min: 1 }),
       field("tags", "Tags", { hint: "Separated by commas." }),
-      field("uniqueKey", "Unique key", { hint: "While a job with it is waiting or running, that one is given instead." }),
+      field("uniqueKey", "Unique key", {
+        hint: "While a job with it is waiting or running, that one is given instead.",
+      }),
       field("channel", "Channel", { hint: "Its events are published there, too." }),
       field("webhookUrl", "Webhook", { kind: "url", hint: "Called when the job ends." }),
-      ...(isService() ? [field("tenantId", "Tenant", { hint: `For ${session.me.tenantId}, if left empty.` })] : []),
+      ...(isService()
+        ? [field("tenantId", "Tenant", { hint: `For ${session.me.tenantId}, if left empty.` })]
+        : []),
     ];
     const choose = () => payload.use(types.get(type.input.value.trim())?.schema);
     type.input.addEventListener("input", choose);
 
     // The text of the payload goes as it was typed: `fields` are written around it.
+    let sent = {};
     const create = async (values) => {
       const fields = jobFields(values);
-      const text = `${JSON.stringify(fields).slice(0, -1)},"payload":${payload.text()}}`;
-      const job = await send("POST", "/jobs", text);
+      const body = `${JSON.stringify(fields).slice(0, -1)},"payload":${payload.text()}}`;
+      if (sent.body !== body) sent = { body, key: randomKey() }; // sent again, it is the same job
+      const job = await request("POST", "/jobs", {
+        body,
+        headers: { "Idempotency-Key": sent.key },
+      });
       go(["jobs", job.id]);
     };
     const node = form([type, payload, ...more], "Submit", create, { class: "wide" });
@@ -48,12 +69,19 @@ export const page = {
       types = new Map(known.map((one) => [one.type, one]));
       const names = [...types.keys()].filter((name) => name !== "*");
       type.complete(names);
-      more[0].complete(new Set([...queues.map(({ name }) => name), ...known.map(({ queue }) => queue)]));
-      if (!type.input.value) type.input.value = names.includes("stream-text") ? "stream-text" : (names[0] ?? "");
+      more[0].complete(
+        new Set([...queues.map(({ name }) => name), ...known.map(({ queue }) => queue)]),
+      );
+      const typing = document.activeElement === type.input;
+      if (!type.input.value && !typing)
+        type.input.value = names.includes("stream-text") ? "stream-text" : (names[0] ?? "");
       choose();
     }
   },
 };
+
+// crypto.randomUUID is missing on plain http:// addresses other than localhost.
+const randomKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 const NUMBERS = ["priority", "maxAttempts", "timeoutMs"];
 
@@ -61,6 +89,10 @@ function jobFields({ payload, ...values }) {
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
   for (const name of NUMBERS) if (name in given) given[name] = Number(given[name]);
   if (given.runAt) given.runAt = new Date(given.runAt).toISOString();
-  if (given.tags) given.tags = given.tags.split(",").map((tag) => tag.trim()).filter(Boolean);
+  if (given.tags)
+    given.tags = given.tags
+      .split(",")
+      .map((tag) => tag.trim())
+      .filter(Boolean);
   return given;
 }

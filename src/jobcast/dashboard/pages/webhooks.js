@@ -5,9 +5,27 @@ import { ask, field } from "../form.js";
 import { number } from "../format.js";
 import { poll } from "../live.js";
 import { can, get, send } from "../session.js";
-import { badge, card, copy, empty, head, problem, quiet, reveal, since, small, table, toast, under } from "../ui.js";
+import {
+  badge,
+  card,
+  copy,
+  empty,
+  head,
+  problem,
+  quiet,
+  reveal,
+  since,
+  small,
+  table,
+  toast,
+  under,
+} from "../ui.js";
 
-const STATUS = { ok: ["DONE", "OK"], failing: ["FAILED", "Failing"], disabled: ["CANCELLED", "Disabled"] };
+const STATUS = {
+  ok: ["DONE", "OK"],
+  failing: ["FAILED", "Failing"],
+  disabled: ["CANCELLED", "Disabled"],
+};
 
 export const page = {
   title: "Webhooks",
@@ -15,31 +33,66 @@ export const page = {
     const fault = problem();
     const writes = can("jobs:write");
     const admin = can("admin");
-    const enable = ({ id }) => async () => {
-      await send("POST", `/webhooks/endpoints/${encodeURIComponent(id)}/enable`);
-      toast("It is called again");
-      nudge();
-    };
+    const enable =
+      ({ id }) =>
+      async () => {
+        await send("POST", `/webhooks/endpoints/${encodeURIComponent(id)}/enable`);
+        toast("It is called again");
+        refresh();
+      };
     const endpoints = table(
       "Endpoints",
       [
         { label: "Endpoint", class: "wrap", cell: ({ endpoint }) => endpoint },
-        { label: "State", cell: ({ status, failures }) => [badge(...STATUS[status]), failures > 0 && under(`${number(failures)} failed in a row`)].filter(Boolean) },
+        {
+          label: "State",
+          cell: ({ status, failures, lastError }) =>
+            [
+              badge(...STATUS[status]),
+              failures > 0 && under(`${number(failures)} failed in a row: ${lastError}`),
+            ].filter(Boolean),
+        },
         { label: "Last success", class: "low", cell: ({ lastSuccessAt }) => since(lastSuccessAt) },
-        { label: "Last failure", class: "low", cell: ({ lastFailureAt, lastError }) => (lastFailureAt ? [since(lastFailureAt), under(lastError)] : "never") },
-        ...(writes ? [{ label: "Enable", hidden: true, class: "acts", cell: (one) => (one.status === "disabled" ? small("Enable", enable(one), one.endpoint) : "") }] : []),
+        { label: "Last failure", class: "low", cell: ({ lastFailureAt }) => since(lastFailureAt) },
+        ...(writes
+          ? [
+              {
+                label: "Enable",
+                hidden: true,
+                class: "acts",
+                cell: (one) =>
+                  one.status === "disabled" ? small("Enable", enable(one), one.endpoint) : "",
+              },
+            ]
+          : []),
       ],
-      { none: empty("No webhook was called yet.", "Submit a job with a webhook: its address is called when the job ends.") },
+      {
+        none: empty(
+          "No webhook was called yet.",
+          "Submit a job with a webhook: its address is called when the job ends.",
+        ),
+      },
     );
-    const secrets = admin && table(
-      "Secrets",
-      [
-        { label: "Secret", cell: ({ secret }) => (secret ? h("span", { class: "row" }, h("code", `${secret.slice(0, 10)}…`), copy(secret)) : "The server's own") },
-        { label: "Made", class: "low", cell: ({ createdAt }) => since(createdAt) },
-        { label: "Ends", cell: ({ expiresAt }) => (expiresAt ? since(expiresAt) : "–") },
-      ],
-      { key: ({ id }) => id, none: empty("The server's own secret signs.", "Rotate to get one of your own.") },
-    );
+    const secrets =
+      admin &&
+      table(
+        "Secrets",
+        [
+          {
+            label: "Secret",
+            cell: ({ secret }) =>
+              secret
+                ? h("span", { class: "row" }, h("code", `${secret.slice(0, 10)}…`), copy(secret))
+                : "The server's own",
+          },
+          { label: "Made", class: "low", cell: ({ createdAt }) => since(createdAt) },
+          { label: "Ends", cell: ({ expiresAt }) => (expiresAt ? since(expiresAt) : "–") },
+        ],
+        {
+          key: ({ id }) => id,
+          none: empty("The server's own secret signs.", "Rotate to get one of your own."),
+        },
+      );
     main.append(
       head("Webhooks", writes && quiet("Redeliver what failed…", redeliver)),
       fault.node,
@@ -49,7 +102,11 @@ export const page = {
       main.append(
         card(
           "Signing secrets",
-          h("p", { class: "soft" }, "The newest signs; the one before signs beside it for a day, so that receivers can change over."),
+          h(
+            "p",
+            { class: "soft" },
+            "The newest signs; the one before signs beside it for a day, so that receivers can change over.",
+          ),
           secrets.node,
           h("div", { class: "row" }, quiet("Rotate", rotate)),
         ),
@@ -59,16 +116,19 @@ export const page = {
     async function rotate() {
       const [newest] = await send("POST", "/webhooks/secrets", {});
       await reveal("New signing secret", "Give it to your receivers within a day.", newest.secret);
-      nudge();
+      refresh();
     }
 
     const load = async () => {
-      const [found, live] = await Promise.all([get("/webhooks/endpoints", { limit: 100 }), admin ? get("/webhooks/secrets") : []]);
+      const [found, live] = await Promise.all([
+        get("/webhooks/endpoints", { limit: 100 }),
+        admin ? get("/webhooks/secrets") : [],
+      ]);
       if (signal.aborted) return;
       endpoints.update(found);
       if (admin) secrets.update(live);
     };
-    const nudge = poll(signal, load, fault.show);
+    const refresh = poll(signal, load, fault.show);
   },
 };
 
@@ -80,9 +140,12 @@ const HOURS = [
 ];
 
 async function redeliver() {
-  const text = "All deliveries that failed for good are sent again. Those to a disabled endpoint stay: enable it first.";
+  const text =
+    "All deliveries that failed for good are sent again. Those to a disabled endpoint stay: enable it first.";
   const again = ({ hours }) =>
-    send("POST", "/webhooks/redeliver", { since: new Date(Date.now() - hours * 3_600_000).toISOString() });
+    send("POST", "/webhooks/redeliver", {
+      since: new Date(Date.now() - hours * 3_600_000).toISOString(),
+    });
   const within = field("hours", "Within", { kind: "select", options: HOURS });
   const done = await ask("Redeliver what failed", [within], "Redeliver", again, h("p", text));
   if (done) toast(`Sent again: ${number(done.count)}`);

@@ -14,7 +14,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const WITHIN_MS = 30_000;
 
 // What a browser itself says while no server is there.
-const LOST = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to/;
+const LOST = /net::ERR_|WebSocket connection to/;
 
 let browser;
 before(async () => {
@@ -26,7 +26,12 @@ after(() => browser.close());
 export async function open(test, options = {}) {
   const viewport = { width: 1280, height: 800 };
   const context = await browser.newContext({ viewport, reducedMotion: "reduce", ...options });
-  test.after(() => context.close());
+  test.after(async () => {
+    if (!test.passed)
+      for (const [i, page] of context.pages().entries())
+        await shoot(page, `${test.name.replace(/\W+/g, "-")}-${i}`);
+    await context.close();
+  });
   context.setDefaultTimeout(WITHIN_MS);
   const problems = [];
   context.on("console", (message) => {
@@ -46,18 +51,27 @@ export async function enter(page, base = url) {
 export async function visit(page, hash) {
   const base = page.url().startsWith("http") ? new URL(page.url()).origin : url;
   const target = `${base}/${hash}`;
-  if (page.url() !== "about:blank" && page.url() !== target) await page.evaluate(() => (document.querySelector("main").className = "left"));
+  if (page.url() !== "about:blank" && page.url() !== target)
+    await page.evaluate(() => (document.querySelector("main").className = "left"));
   await page.goto(target);
-  await page.waitForFunction(() => document.querySelector("main:not(.left) h1") && !document.querySelector("main .skeleton"));
+  await page.waitForFunction(
+    () => document.querySelector("main:not(.left) h1") && !document.querySelector("main .skeleton"),
+  );
 }
 
 /** What axe finds serious or worse, by all its rules or these. */
 export async function faults(page, rules = null) {
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
-  const { violations } = await page.evaluate((only) => globalThis.axe.run(document, only ? { runOnly: only } : {}), rules);
+  const { violations } = await page.evaluate(
+    (only) => globalThis.axe.run(document, only ? { runOnly: only } : {}),
+    rules,
+  );
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" | ")}`);
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" | ")}`,
+    );
 }
 
 export const shoot = (page, name) =>
@@ -66,7 +80,11 @@ export const shoot = (page, name) =>
 /** The `data` of a request to the API. */
 export async function call(method, path, body, credentials = { "X-API-Key": key }) {
   const headers = { ...credentials, "Content-Type": "application/json" };
-  const response = await fetch(`${url}/api${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const response = await fetch(`${url}/api${path}`, {
+    method,
+    headers,
+    body: body && JSON.stringify(body),
+  });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.message);
   return answer.data;

@@ -21,16 +21,34 @@ before(async () => {
   const away = { url: "http://127.0.0.1:1/" };
   const submit = (type, payload, more) => call("POST", "/jobs", { type, payload, ...more });
   await call("POST", "/jobs/batch", {
-    jobs: Array.from({ length: 30 }, (_, i) => ({ type: "sleep", payload: { delayMs: 10 * i }, tags: ["nightly", `part-${i % 3}`] })),
+    jobs: Array.from({ length: 30 }, (_, i) => ({
+      type: "sleep",
+      payload: { delayMs: 10 * i },
+      tags: ["nightly", `part-${i % 3}`],
+    })),
   });
   jobs.failed = await ended(await submit("http-request", away, { maxAttempts: 2, tags: ["hook"] }));
-  jobs.report = await ended(await submit("generate-report", { format: "pdf" }, { webhookUrl: "http://127.0.0.1:1/hook" }));
-  jobs.streamed = await ended(await submit("stream-text", { text: "Piece by piece, until the stream has ended. ".repeat(4), delayMs: 1 }));
+  jobs.report = await ended(
+    await submit("generate-report", { format: "pdf" }, { webhookUrl: "http://127.0.0.1:1/hook" }),
+  );
+  jobs.streamed = await ended(
+    await submit("stream-text", {
+      text: "Piece by piece, until the stream has ended. ".repeat(4),
+      delayMs: 1,
+    }),
+  );
   jobs.running = await submit("sleep", { delayMs: 600_000 });
   await submit("sleep", { delayMs: 1 }, { delayMs: 3_600_000 });
-  await call("POST", "/schedules", { name: "nightly-report", cron: "0 3 * * *", type: "generate-report", timezone: "Europe/Berlin" });
+  await call("POST", "/schedules", {
+    name: "nightly-report",
+    cron: "0 3 * * *",
+    type: "generate-report",
+    timezone: "Europe/Berlin",
+  });
   await call("POST", "/channels/chat:lobby/messages", { data: "Is anybody there?" });
-  await call("POST", "/channels/chat:lobby/messages", { data: { text: "A message of a program", level: 3 } });
+  await call("POST", "/channels/chat:lobby/messages", {
+    data: { text: "A message of a program", level: 3 },
+  });
   await call("POST", "/auth/register", OWNER);
 });
 
@@ -41,14 +59,15 @@ async function look(page, pages) {
     await page.emulateMedia({ colorScheme: "light" });
     await visit(page, hash);
     wrong.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
-    await shoot(page, `${name}-light`);
+    await shoot(page, `${name}`);
     await page.emulateMedia({ colorScheme: "dark" });
-    wrong.push(...(await faults(page, ["color-contrast"])).map((fault) => `${name}, dark: ${fault}`));
-    await shoot(page, `${name}-dark`);
+    wrong.push(
+      ...(await faults(page, ["color-contrast"])).map((fault) => `${name}, dark: ${fault}`),
+    );
     await page.setViewportSize(SMALL);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     if (width > SMALL.width) wrong.push(`${name}: ${width} px wide on a screen of ${SMALL.width}`);
-    await shoot(page, `${name}-small`);
+    await shoot(page, `${name}-small-dark`);
     await page.setViewportSize(LARGE);
   }
   assert.deepEqual(wrong, []);
@@ -117,6 +136,7 @@ test("dialogs", async (t) => {
     ["dialog-retry", `#/jobs/${jobs.failed.id}`, "Retry with edited input…"],
     ["dialog-delete", `#/jobs/${jobs.failed.id}`, "Delete"],
     ["dialog-redeliver", "#/webhooks", "Redeliver what failed…"],
+    ["dialog-bulk", "#/jobs?status=FAILED", "All that match…"],
   ];
   for (const [name, hash, button] of dialogs) {
     await visit(page, hash);
@@ -127,6 +147,9 @@ test("dialogs", async (t) => {
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
   }
+  await page.getByLabel("Choose all on this page").check();
+  wrong.push(...(await faults(page)).map((fault) => `chosen: ${fault}`));
+  await page.screenshot({ path: `${process.env.SHOTS}/jobs-chosen.png` });
   assert.deepEqual(wrong, []);
   assert.deepEqual(problems, []);
 });

@@ -33,7 +33,10 @@ test("an owner invites a member, who sees less", async (t) => {
   await owner.getByRole("button", { name: "Invite someone" }).click();
   await owner.getByRole("dialog").getByLabel("Email").fill("member@example.com");
   await owner.getByRole("dialog").getByRole("button", { name: "Invite" }).click();
-  const link = await owner.getByRole("dialog").locator("code", { hasText: "invite=" }).textContent();
+  const link = await owner
+    .getByRole("dialog")
+    .locator("code", { hasText: "invite=" })
+    .textContent();
   await owner.getByRole("dialog").getByRole("button", { name: "Done" }).click();
   await owner.getByRole("row", { name: /member@example.com/ }).waitFor();
 
@@ -122,5 +125,8 @@ test("a link from a mail leads to its page; the theme is kept", async (t) => {
   await page.getByRole("button", { name: "Dark theme" }).click();
   await page.reload();
   await page.getByRole("button", { name: "Light theme" }).waitFor();
-  assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "dark");
+  assert.equal(
+    await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme),
+    "dark",
+  );
 });
