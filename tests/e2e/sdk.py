@@ -42,7 +42,7 @@ def install(folder: Path) -> Path:
 
 def passes(project: Path, *tests: str, **variables: str) -> None:
     """Runs files of tests by Node's own runner; fails with all that it says."""
-    patience = f"--test-timeout={1000 * WITHIN}"
+    patience = f"--test-timeout={1000 * WITHIN:.0f}"
     command = [npm.program(), "--test", patience, "--test-reporter=tap", *tests]
     process = subprocess.Popen(
         command,
@@ -54,7 +54,7 @@ def passes(project: Path, *tests: str, **variables: str) -> None:
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(timeout=WITHIN + ENDS_WITHIN)
+        said, _ = process.communicate(timeout=WITHIN + 30)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # also the processes of its files

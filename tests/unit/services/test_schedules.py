@@ -186,7 +186,7 @@ class TestChanging:
         await register(house, "strict")
         with pytest.raises(InvalidRequest) as caught:
             await schedules.change(ACME, made.id, ScheduleChange(type="strict"))
-        assert set(caught.value.fields or {}) == {"payload"}
+        assert set(caught.value.fields or {}) == {"payload.month"}
 
 
 class TestDeclaring:
