@@ -14,7 +14,7 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 export UV
 
 .DEFAULT_GOAL := help
-.PHONY: help dev worker cluster test cov lint audit type-check format types client build lock clean
+.PHONY: help dev worker cluster test cov lint audit type-check verify-types format types client build lock clean
 .PHONY: chaos sabotage fuzz autobahn deploy-check docs docs-serve reference
 .PHONY: bench bench-queue bench-gateway
 
@@ -64,6 +64,13 @@ audit: $(READY) ## known vulnerabilities of what we ship (needs uv and an adviso
 
 type-check: $(READY) ## mypy alone
 	$(BIN)/mypy $(ARGS)
+
+PYRIGHT = VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" \
+	$(UV) tool run basedpyright==1.40.2 --ignoreexternal --verifytypes
+
+verify-types: $(READY) ## what pyright knows of the types that users import (needs uv)
+	@test -n "$(UV)" || { echo "make verify-types needs uv: install it and run it again."; exit 1; }
+	@$(PYRIGHT) jobcast.client $(ARGS)
 
 format: $(READY) ## let ruff sort the imports and lay out the code
 	$(BIN)/ruff check --fix

@@ -179,3 +179,31 @@ async def test_ctrl_c_ends_a_watch_and_not_the_job(cli: Cli, starter: DevServer)
         assert process.returncode == 130
         assert b"Traceback" not in err
         assert (await api.job(job["id"]))["status"] == "PENDING"
+
+
+async def test_all_jobs_of_a_tenant_are_watched_until_ctrl_c(
+    starter: DevServer, tmp_path: Path
+) -> None:
+    account = await new_account(starter)
+    cli = Cli(tmp_path, JOBCAST_URL=starter.url, JOBCAST_API_KEY=account.key)
+    async with Api(starter.url, key=account.key) as api, asyncio.timeout(WITHIN):
+        process = await cli.start("watch", "--all", "--json", "--type", "sleep")
+        assert process.stdout is not None
+        line = asyncio.create_task(process.stdout.readline())
+        while not line.done():  # nothing tells when it has begun to listen
+            await api.submit("stream-text", {"text": "a", "delayMs": 1})
+            job = await api.submit("sleep", {"delayMs": 1})
+            await api.done(job["id"])
+        assert json.loads(line.result())["jobType"] == "sleep"
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (130, b"")
+
+
+async def test_several_jobs_are_watched_side_by_side(cli: Cli, starter: DevServer) -> None:
+    async with Api(starter.url, key=starter.key) as api:
+        jobs = [await api.submit("stream-text", {"text": "a b", "delayMs": 1}) for _ in range(3)]
+        said = await cli("watch", *(job["id"] for job in jobs), "--json")
+    assert said.code == DONE
+    for job in jobs:
+        assert_whole([event for event in said.events if event["jobId"] == job["id"]])

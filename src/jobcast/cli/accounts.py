@@ -22,7 +22,7 @@ SERVICE: Final = "service"
 
 PANEL: Final = "Server and accounts"
 
-keys = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
+keys: Final = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
 
 
 def login(

@@ -80,8 +80,9 @@ def tenants(ctx: typer.Context, incomplete: str) -> list[Offer]:
 
 
 def statuses(incomplete: str) -> list[str]:
-    """What a job may be."""
-    return [status for status in STATUSES if status.startswith(incomplete.upper())]
+    """What a job may be, as it is written or in small letters."""
+    words = [status.lower() for status in STATUSES] if incomplete.islower() else STATUSES
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def completion(

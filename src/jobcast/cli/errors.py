@@ -43,7 +43,7 @@ class CliError(Exception):
         self.sentence = sentence
         self.code = code
         self.exit_code = exit_code
-        self.errors = errors or {}
+        self.errors: Mapping[str, Sequence[str]] = errors or {}
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""

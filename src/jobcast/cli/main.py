@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
+from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
@@ -42,6 +43,7 @@ class Commands(TyperGroup):
         arguments = list(sys.argv[1:] if args is None else args)
         failure: CliError | None = None
         code = DONE
+        completion_init()  # Typer does it for its own options alone, which are not here
         try:
             answer = super().main(
                 arguments,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 USUAL: Final = "usual"
 """The word that takes a limit back."""
 
-tenants = typer.Typer(no_args_is_help=True, help="List, create and change tenants; invite to one.")
+tenants: Final = typer.Typer(
+    no_args_is_help=True, help="List, create and change tenants; invite to one."
+)
 
 Name = Annotated[str | None, typer.Option(help="What people call it.")]
 Weight = Annotated[

@@ -36,8 +36,8 @@ class ChannelTopic:
         self._tenant = tenant
         self.offset = after
         self.epoch = epoch
-        self.count = 0
-        self.users = 0
+        self.count: int = 0
+        self.users: int = 0
 
     def command(self) -> dict[str, Any]:
         place = given(after=self.offset, epoch=self.epoch, tenantId=self._tenant)

@@ -35,7 +35,7 @@ class JobcastError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.code = code or self.default_code
+        self.code: str = code or self.default_code
         self.status = status
         self.errors: FieldErrors = errors or {}
         self.retry_after = retry_after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -22,7 +22,7 @@ class SettingsError(Exception):
     """Settings that can't be used; `sentences` says for each fault what to set to what."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
-        self.sentences = list(sentences)
+        self.sentences: list[str] = list(sentences)
         super().__init__("\n".join(self.sentences))
 
 
@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     `.env.example`. Get one from `load_settings`.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     env: values.Env = "development"
     app_name: values.Text = "Jobcast"

@@ -89,6 +89,10 @@ class TestSubmit:
         assert said in result.stderr
         assert server.calls == []
 
+    def test_a_type_that_is_mistyped_is_told(self, run: Run, server: FakeServer) -> None:
+        server.stories["nobodies"] = WORK
+        assert run("submit", "nobody").stderr.endswith("Did you mean nobodies?\n")
+
     def test_a_refused_field_is_named(self, run: Run) -> None:
         result = run("submit", "nobody")
         assert result.exit_code == 2
@@ -156,6 +160,58 @@ class TestWatch:
         result = run("watch", server.add_job(steps=WORK))
         assert result.exit_code == 3
         assert result.stderr == "Too many messages. Try again in a moment.\n"
+
+
+class TestWatchMany:
+    def test_each_line_says_whose_it_is(self, run: Run, server: FakeServer) -> None:
+        one, other = server.add_job(steps=WORK), server.add_job("broken", steps=WORK)
+        result = run("watch", one, other, one)
+        assert result.exit_code == 0
+        lines = result.stdout.splitlines()
+        assert [line for line in lines if line.startswith(other)] == [
+            f"{other} broken {said}"
+            for said in (
+                "PENDING",
+                "PROCESSING attempt 1",
+                "log info: reading",
+                "progress 40% halfway",
+                'output {"token":"Hel"}',
+                'output {"token":"lo"}',
+                'DONE {"pages":3}',
+            )
+        ]
+        assert len(lines) == 14  # the one that is named twice is told once
+
+    def test_one_that_failed_exits_with_1(self, run: Run, server: FakeServer) -> None:
+        result = run("watch", server.add_job(steps=WORK), server.add_job(steps=FAILURE))
+        assert (result.exit_code, "FAILED the printer is on fire" in result.stdout) == (1, True)
+
+    def test_json_is_one_event_a_line(self, run: Run, server: FakeServer) -> None:
+        ids = [server.add_job(steps=WORK), server.add_job(steps=WORK)]
+        told = [json.loads(line) for line in run("watch", *ids, "--json").stdout.splitlines()]
+        for job_id in ids:
+            assert [one for one in told if one["jobId"] == job_id] == server.events[job_id]
+
+    def test_an_unknown_one_is_named_before_anything_is_shown(
+        self, run: Run, server: FakeServer
+    ) -> None:
+        result = run("watch", server.add_job(steps=WORK), "nothing")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            "There is no job nothing. `jobcast list` shows the jobs there are.\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ((), "Name the jobs to follow"),
+            (("--all", "job-1"), "Name the jobs to follow"),
+            (("job-1", "--type", "demo"), "narrow --all"),
+        ],
+    )
+    def test_what_does_not_go_together(self, run: Run, words: tuple[str, ...], said: str) -> None:
+        result = run("watch", *words)
+        assert (result.exit_code, said in result.stderr) == (2, True)
 
 
 class TestList:
