@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from jobcast.cli.output import STATUS_STYLES, compact, local, printable
+from jobcast.cli.output import STATUS_STYLES, compact, local, percent_text, printable
 from jobcast.client import Event, Job, codec
 
 TAIL: Final = 10
@@ -84,7 +84,7 @@ class LiveView:
             self._task,
             total=100,
             completed=event.percent,
-            percent=f"{event.percent:g}%",
+            percent=percent_text(event.percent),
             note=note,
         )
 

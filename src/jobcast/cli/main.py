@@ -1,11 +1,12 @@
 """The console script: the commands under one name, and one place where failures are said."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer._completion_classes import completion_init
@@ -26,6 +27,9 @@ from jobcast.cli import (
 from jobcast.cli.errors import BUG, DONE, INTERRUPTED, NOBODY_READS, CliError, explain
 from jobcast.cli.output import say, say_failure
 from jobcast.client.errors import JobcastError
+
+COMMON: Final = ("--url", "--key", "--json")
+"""Options that each command has, and `jobcast` itself has not."""
 
 
 class Commands(TyperGroup):
@@ -63,7 +67,7 @@ class Commands(TyperGroup):
         except Abort:
             code = INTERRUPTED
         except Exception as bug:
-            failure = _bug(bug)
+            failure = _unwritten(bug) or _bug(bug)
         if failure is not None:
             say_failure(failure, as_json="--json" in arguments)
             code = failure.exit_code
@@ -96,7 +100,18 @@ def _misuse(usage: TyperException) -> CliError | None:
     context = getattr(usage, "ctx", None)
     command = context.command_path if context is not None else "jobcast"
     said = said if said.endswith((".", "?")) else f"{said}."
+    option = getattr(usage, "option_name", None)
+    if option in COMMON and command == "jobcast":
+        return CliError(f"{said} Put it after the command, as in `jobcast list {option} …`.")
     return CliError(f"{said} `{command} --help` shows how it is used.")
+
+
+def _unwritten(problem: Exception) -> CliError | None:
+    """What is said of a full disk behind standard output."""
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        _let_go()
+        return CliError(f"The output can't be written: {problem.strerror}.", code="CANT_WRITE")
+    return None
 
 
 def _bug(bug: Exception) -> CliError:

@@ -1,17 +1,17 @@
 """What a person or a program sees of several jobs that are followed side by side."""
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Protocol
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from jobcast.cli.output import STATUS_STYLES, console, printable, say, say_json
+from jobcast.cli.output import STATUS_STYLES, console, percent_text, printable, say, say_json
 from jobcast.cli.views import line, outcome_line
 from jobcast.client import Event, Job
 
@@ -91,13 +91,16 @@ class LiveTable:
         self._rows: dict[str, _Row] = {}
         self._counts: dict[str, int] = {}
 
-    def open(self) -> AbstractContextManager[Any]:
-        return Live(
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        with Live(
             get_renderable=self._render,
             console=self._screen,
             refresh_per_second=8,
             transient=True,
-        )
+        ):
+            yield
+        self._screen.print(Text(self._summary(hidden=0), style="dim"))
 
     def begin(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -134,10 +137,8 @@ class LiveTable:
             (f"{status:<10}", STATUS_STYLES.get(status, "")),
             f"{job_id}  {printable(kind)}  ",
             (_one_line(said), "dim"),
-            no_wrap=True,
-            overflow="ellipsis",
         )
-        self._screen.print(told)
+        self._screen.print(told, no_wrap=True, overflow="ellipsis")
 
     def _render(self) -> RenderableType:
         room = max(1, self._screen.height - MARGIN)
@@ -154,19 +155,18 @@ class LiveTable:
                     width=20,
                     pulse=row.percent is None and row.status == "PROCESSING",
                 ),
-                Text("" if row.percent is None else f"{row.percent:g}%", justify="right"),
+                Text(percent_text(row.percent), justify="right"),
                 Text(f"{time.monotonic() - row.began:.0f} s", style="dim"),
                 Text(_one_line(row.note), no_wrap=True, overflow="ellipsis", style="dim"),
             )
-        table_below = Table.grid()
-        table_below.add_row(table)
-        table_below.add_row(Text(self._summary(len(self._rows) - len(shown)), style="dim"))
-        return table_below
+        summary = Text(self._summary(hidden=len(self._rows) - len(shown)), style="dim")
+        return Group(table, summary) if shown else summary
 
-    def _summary(self, hidden: int) -> str:
-        ended = [f"{count} {status}" for status, count in sorted(self._counts.items())]
+    def _summary(self, *, hidden: int) -> str:
         more = [f"{hidden} more"] if hidden else []
-        return ", ".join([*more, *ended, f"{len(self._rows)} go on"])
+        ended = [f"{count} {status}" for status, count in sorted(self._counts.items())]
+        going = [f"{len(self._rows)} go on"] if self._rows or not ended else []
+        return ", ".join([*more, *ended, *going])
 
 
 def many_view_for(*, as_json: bool) -> ManyView:

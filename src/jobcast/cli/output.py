@@ -162,6 +162,11 @@ def say_tenant(tenant: Tenant) -> None:
             say(f"{name:<10}{value}")
 
 
+def percent_text(percent: float | None) -> str:
+    """How far a job is, with a decimal at most; empty where it is not known."""
+    return "" if percent is None else f"{round(percent, 1):g}%"
+
+
 def local(moment: datetime | None) -> str:
     """A moment in the reader's own time zone; empty when there is none."""
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
@@ -186,5 +191,5 @@ def _limits(tenant: Tenant) -> tuple[int | None, ...]:
 def _progress(job: Job) -> str:
     if job.progress is None:
         return ""
-    percent = "" if job.progress.percent is None else f"{job.progress.percent:g}%"
+    percent = percent_text(job.progress.percent)
     return " ".join(part for part in (percent, job.progress.note) if part)

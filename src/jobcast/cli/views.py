@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from jobcast.cli.live import LiveView
-from jobcast.cli.output import compact, console, local, say, say_json
+from jobcast.cli.output import compact, console, local, percent_text, say, say_json
 from jobcast.client import Event, Job
 
 
@@ -54,8 +54,8 @@ def line(event: Event) -> str:
     """A step of a job on one line."""
     match event.type:
         case "job:progress":
-            percent = "" if event.percent is None else f"{event.percent:g}%"
-            return " ".join(part for part in ("progress", percent, event.note) if part)
+            parts = ("progress", percent_text(event.percent), event.note)
+            return " ".join(part for part in parts if part)
         case "job:log":
             return f"log {event.level or 'info'}: {event.message or ''}"
         case "job:output":

@@ -40,6 +40,11 @@ class JobcastError(Exception):
         self.errors: FieldErrors = errors or {}
         self.retry_after = retry_after
 
+    def __str__(self) -> str:
+        """The message, with the fields at fault."""
+        faults = [f"{field}: {' '.join(said)}" for field, said in self.errors.items()]
+        return "; ".join([self.message, *faults])
+
 
 class Unreachable(JobcastError):
     """No answer came: nothing listens there, the name is unknown, or the connection was lost."""

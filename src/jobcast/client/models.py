@@ -15,6 +15,11 @@ from jobcast.client.errors import ServerError
 ENDED: Final = frozenset({"DONE", "FAILED", "CANCELLED"})
 TERMINAL: Final = frozenset({"job:done", "job:failed", "job:cancelled"})
 
+SECRETS: Final = frozenset(
+    {"key", "access_token", "refresh_token", "watch_token", "secret", "invite"}
+)
+"""Fields that no log should hold."""
+
 Document = dict[str, Any]
 
 
@@ -22,6 +27,15 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What all documents share: `raw` is the document as it came."""
 
     raw: Document = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What is set, without `raw`; secrets are not shown."""
+        shown = [
+            f"{name}={'…' if name in SECRETS else repr(value)}"
+            for name, value in msgspec.structs.asdict(self).items()
+            if name != "raw" and value not in (None, [], "")
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -1,11 +1,15 @@
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_server import KEY, FakeServer
 from tests.unit.client.test_client import free_port
 
+import jobcast
 from jobcast.cli import connected
 from jobcast.client import AsyncClient
 
@@ -42,6 +46,26 @@ def test_a_wrong_key_says_how_to_get_another(run: Run) -> None:
     )
 
 
+def test_a_full_disk_is_no_fault_of_our_own(run: Run, server: FakeServer) -> None:
+    server.add_job()
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "jobcast.cli", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (said.returncode, said.stderr) == (
+        2,
+        "The output can't be written: No space left on device.\n",
+    )
+
+
+def test_the_version_is_told(run_alone: Run) -> None:
+    assert run_alone("--version").stdout == f"jobcast {jobcast.__version__}\n"
+
+
 def test_without_a_key_nothing_is_asked(run_alone: Run, server: FakeServer) -> None:
     result = run_alone("list", "--url", server.url)
     assert result.exit_code == 2
@@ -72,6 +96,7 @@ def test_a_fault_of_the_server_exits_with_3(run: Run, server: FakeServer) -> Non
         (["sbumit"], "No such command 'sbumit'. Did you mean 'submit'? `jobcast --help`"),
         (["list", "--limit", "0"], "Invalid value for '--limit'"),
         (["list", "--colour"], "No such option: --colour"),
+        (["--url", "http://x", "list"], "Put it after the command, as in `jobcast list --url …`."),
         (["list", "--url", "localhost:3000", "--key", "k"], "is not a server's address"),
     ],
 )

@@ -52,7 +52,7 @@ def test_one_that_ends_moves_up_with_its_result() -> None:
     screen.view.show(event("a", "processing"))
     screen.view.outcome("a", event("a", "done", "DONE", result={"n": 1}))
     assert screen.file.getvalue().split() == ["DONE", "a", "email", '{"n":1}']
-    assert screen.live[-1] == "1 DONE, 0 go on"
+    assert screen.live[-1] == "1 DONE"
 
 
 def test_more_than_fit_are_counted() -> None:

@@ -193,6 +193,7 @@ class TestErrors:
         with pytest.raises(InvalidRequest) as caught:
             await client.submit("nobody")
         assert caught.value.errors == {"type": ["Unknown job type: nobody"]}
+        assert str(caught.value) == "Validation error; type: Unknown job type: nobody"
 
     async def test_a_stranger_on_the_port_is_named_as_one(
         self, client: AsyncClient, server: FakeServer

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobcast.client import Event, Job, Page, ServerError
+from jobcast.client import ApiKey, Event, Job, Page, ServerError, Tokens
 from jobcast.client.models import model, models
 
 
@@ -32,6 +32,21 @@ def test_an_event_of_a_type_from_the_future_is_still_an_event() -> None:
 def test_a_gap_says_from_where_to_where() -> None:
     gap = model(Event, {"type": "gap", "jobId": "1", "from": 3, "to": 9})
     assert (gap.gap_from, gap.gap_to) == (3, 9)
+
+
+def test_a_job_is_shown_by_what_is_set_of_it() -> None:
+    job = model(Job, {"id": "1", "type": "email", "payload": {"to": "ada"}, "moonPhase": "full"})
+    shown = repr(job)
+    assert shown.startswith("Job(id='1', type='email', payload={'to': 'ada'}")
+    assert "moonPhase" not in shown
+    assert "None" not in shown
+
+
+def test_a_secret_is_not_shown() -> None:
+    key = model(ApiKey, {"id": "k", "key": "jc_secret"})
+    assert (key.key, "jc_secret" in repr(key)) == ("jc_secret", False)
+    tokens = model(Tokens, {"accessToken": "secret-a", "refreshToken": "secret-r"})
+    assert "secret" not in repr(tokens)
 
 
 def test_a_page_is_read_like_a_list() -> None:
