@@ -65,12 +65,10 @@ audit: $(READY) ## known vulnerabilities of what we ship (needs uv and an adviso
 type-check: $(READY) ## mypy alone
 	$(BIN)/mypy $(ARGS)
 
-PYRIGHT = VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(BIN):$$PATH" \
-	$(UV) tool run basedpyright==1.40.2 --ignoreexternal --verifytypes
-
-verify-types: $(READY) ## what pyright knows of the types that users import (needs uv)
-	@test -n "$(UV)" || { echo "make verify-types needs uv: install it and run it again."; exit 1; }
-	@$(PYRIGHT) jobcast.client $(ARGS)
+verify-types: $(READY) ## whether all types of the Python client are known to pyright (needs npx)
+	@command -v npx >/dev/null || { echo "make verify-types needs npx (Node 20 or newer)."; exit 1; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --yes pyright@1.1.411 \
+	  --ignoreexternal --verifytypes jobcast.client $(ARGS)
 
 format: $(READY) ## let ruff sort the imports and lay out the code
 	$(BIN)/ruff check --fix

@@ -10,6 +10,7 @@
   after its commit; once with jobs that wait, once with jobs that run at the same time.
 - quickstart: from a fresh clone of this repository, with nothing set up, to a live job: see
   `bench/quickstart.py`.
+- client: `AsyncClient.submit` of jobs that wait, from 1, 64 and 1,000 tasks of one process.
 - latency: from a `submit` frame on an idle server's WebSocket to the `job:done` frame.
 
 Everything is on one machine, over loopback. Aims are those of the first release.
@@ -39,6 +40,7 @@ import httpx2
 import websockets
 from bench import quickstart
 
+from jobcast.client import AsyncClient
 from jobcast.domain.job import Job, State
 from jobcast.runtime.clock import SystemClock
 from jobcast.runtime.ids import new_id
@@ -56,12 +58,7 @@ UNLIMITED: Final = 1_000_000_000
 async def main() -> None:
     options = _options()
     found: dict[str, Any] = {"cpus": os.cpu_count(), "python": sys.version.split()[0]}
-    for name, measure in (
-        ("drain", _drain),
-        ("submit", _submit),
-        ("latency", _latency),
-        ("quickstart", _quickstart),
-    ):
+    for name, measure in MEASURES.items():
         if options.only in (None, name):
             found[name] = await measure(options)
     if options.json:
@@ -72,7 +69,7 @@ async def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=["drain", "submit", "latency", "quickstart"])
+    parser.add_argument("--only", choices=list(MEASURES))
     parser.add_argument("--jobs", type=int, default=20_000, help="jobs to drain")
     parser.add_argument("--seconds", type=int, default=10, help="of each submit measurement")
     parser.add_argument("--rounds", type=int, default=1_000, help="of the latency measurement")
@@ -246,6 +243,32 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+async def _client(options: argparse.Namespace) -> dict[str, Any]:
+    rates: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            _server(Path(folder), options) as (url, key, _),
+            AsyncClient(url, key) as client,
+        ):
+            for tasks in (1, 64, 1_000):
+                rates[str(tasks)] = await _submits(client, tasks, options.seconds)
+    return {"rates": rates}
+
+
+async def _submits(client: AsyncClient, tasks: int, seconds: float) -> float:
+    begun = time.monotonic()
+    done = 0
+
+    async def submit() -> None:
+        nonlocal done
+        while time.monotonic() < begun + seconds:
+            await client.submit("noop", json.loads(PAYLOAD), delay_ms=3_600_000)
+            done += 1
+
+    await asyncio.gather(*(submit() for _ in range(tasks)))
+    return done / (time.monotonic() - begun)
+
+
 def _table(found: dict[str, Any]) -> None:
     print(f"one process on SQLite, {found['cpus']} CPUs, Python {found['python']}")
     if "drain" in found:
@@ -263,6 +286,8 @@ def _table(found: dict[str, Any]) -> None:
                 f"   {submit['connections']} connections, jobs {name},"
                 f" p50 {one['p50']} p99 {one['p99']}"
             )
+    for tasks, rate in found.get("client", {}).get("rates", {}).items():
+        print(f"  client   {rate:>8,.0f} jobs/s   AsyncClient.submit, {int(tasks):,} tasks")
     if "latency" in found:
         latency = found["latency"]
         print(
@@ -272,6 +297,15 @@ def _table(found: dict[str, Any]) -> None:
         )
     if "quickstart" in found:
         print(quickstart.row(found["quickstart"]))
+
+
+MEASURES: Final = {
+    "drain": _drain,
+    "submit": _submit,
+    "client": _client,
+    "latency": _latency,
+    "quickstart": _quickstart,
+}
 
 
 if __name__ == "__main__":
