@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -31,6 +31,11 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False)
+
+
+def is_live() -> bool:
+    """Whether a person looks at it: then tables are drawn and times are told as ages."""
+    return console().is_terminal
 
 
 def printable(text: str) -> str:
@@ -63,30 +68,51 @@ def say_failure(failure: CliError, *, as_json: bool) -> None:
         typer.echo(printable(failure.sentence), err=True)
 
 
-def say_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, none: str) -> None:
+def say_table(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    none: str,
+    spare: Sequence[str] = (),
+) -> None:
     """Rows: a table on a terminal, else one line a row with tabs between the columns.
 
     A cell that is a status is coloured; `none` is what a terminal says where there are no rows.
+    Where it is narrow, columns of `spare` are left out, the first first; the first column, an id
+    that is there to be copied, is always whole.
     """
     screen = console()
     if not screen.is_terminal:
         for row in rows:
             say("\t".join(" ".join(printable(cell).split()) for cell in row))
         return
+    if not rows:
+        say(none)
+        return
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*names, box=None)
+    widths = {name: max(len(name), *(len(row[n]) for row in rows)) for n, name in enumerate(names)}
+    shown = list(names)
+    for name in spare:
+        if sum(widths[one] + 2 for one in shown) > screen.width:
+            shown.remove(name)
+    table = Table(box=None)
+    for name in shown:
+        whole = widths[name] if name == names[0] else None
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=whole)
     for row in rows:
-        table.add_row(*(Text(printable(cell), style=STATUS_STYLES.get(cell, "")) for cell in row))
-    screen.print(table if rows else none)
+        cells = [printable(cell) for name, cell in zip(names, row, strict=True) if name in shown]
+        table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell, "")) for cell in cells))
+    screen.print(table)
 
 
 def say_page(page: Page) -> None:
     """A page of jobs."""
     names = ("ID", "TYPE", "STATUS", "PROGRESS", "QUEUE", "ATTEMPTS", "CREATED")
-    say_table(names, [_row(job) for job in page], none="No jobs.")
-    if page.total_pages > 1 and console().is_terminal:
+    rows = [_row(job, when=age if is_live() else local) for job in page]
+    say_table(names, rows, none="No jobs.", spare=("QUEUE", "ATTEMPTS", "PROGRESS"))
+    if page.total_pages > 1 and is_live():
         about = "" if page.total_is_exact else "more than "
         say(f"Page {page.page} of {page.total_pages}, {about}{page.total} jobs: --page goes on.")
 
@@ -167,12 +193,23 @@ def percent_text(percent: float | None) -> str:
     return "" if percent is None else f"{round(percent, 1):g}%"
 
 
+def age(moment: datetime | None) -> str:
+    """How long ago a moment is, in its largest unit; empty when there is none."""
+    if moment is None:
+        return ""
+    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= size * 2:
+            return f"{seconds // size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
 def local(moment: datetime | None) -> str:
     """A moment in the reader's own time zone; empty when there is none."""
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _row(job: Job) -> tuple[str, ...]:
+def _row(job: Job, *, when: Callable[[datetime | None], str]) -> tuple[str, ...]:
     return (
         job.id,
         job.type or "",
@@ -180,7 +217,7 @@ def _row(job: Job) -> tuple[str, ...]:
         _progress(job),
         job.queue or "",
         str(job.attempts) if job.max_attempts is None else f"{job.attempts}/{job.max_attempts}",
-        local(job.created_at),
+        when(job.created_at),
     )
 
 

@@ -171,6 +171,18 @@ class TestOnATerminal:
         assert first.split() == ["ID", "TYPE", "STATUS", "PROGRESS", "QUEUE", "ATTEMPTS", "CREATED"]
         assert second.split()[:3] == ["job-1", "demo", "PENDING"]
 
+    def test_an_id_is_whole_on_a_narrow_screen(
+        self, terminal: Terminal, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        job_id = "01a2166f-1539-75dc-89f3-6392c8d099cf"
+        server.jobs[job_id] = {**server.jobs[server.add_job("long")], "id": job_id}
+        _, written = terminal("list", "--limit", "1")
+        head, row = plain(written).splitlines()[:2]
+        assert head.split() == ["ID", "TYPE", "STATUS", "PROGRESS", "CREATED"]
+        assert row.split()[:3] == [job_id, "long", "PENDING"]
+        assert row.rstrip().endswith("ago")
+
     def test_with_json_there_is_no_bar(self, terminal: Terminal, server: FakeServer) -> None:
         _, written = terminal("submit", "demo", "--watch", "--json")
         assert "\x1b" not in written
