@@ -18,6 +18,9 @@ from jobcast.client import Event, Job
 MARGIN: Final = 3
 """Lines of the screen that stay free."""
 
+WIDE: Final = 100
+"""Columns from which there is room for bars."""
+
 
 class ManyView(Protocol):
     """Shows events of many jobs as they come, and how each of them ended."""
@@ -142,19 +145,17 @@ class LiveTable:
 
     def _render(self) -> RenderableType:
         room = max(1, self._screen.height - MARGIN)
-        table = Table.grid(padding=(0, 2))
         shown = list(self._rows.items())[:room]
+        table = Table.grid(padding=(0, 2))
+        for width in (10, max((len(job_id) for job_id, _ in shown), default=0), None):
+            table.add_column(no_wrap=True, overflow="ellipsis", min_width=width)
         for job_id, row in shown:
+            bar = [_bar(row)] if self._screen.width >= WIDE else []
             table.add_row(
                 Text(row.status, style=STATUS_STYLES.get(row.status, "")),
                 Text(job_id),
                 Text(printable(row.type)),
-                ProgressBar(
-                    total=None if row.percent is None else 100,
-                    completed=row.percent or 0,
-                    width=20,
-                    pulse=row.percent is None and row.status == "PROCESSING",
-                ),
+                *bar,
                 Text(percent_text(row.percent), justify="right"),
                 Text(f"{time.monotonic() - row.began:.0f} s", style="dim"),
                 Text(_one_line(row.note), no_wrap=True, overflow="ellipsis", style="dim"),
@@ -177,6 +178,15 @@ def many_view_for(*, as_json: bool) -> ManyView:
     if screen.is_terminal and not screen.is_dumb_terminal:
         return LiveTable(screen)
     return PlainLines()
+
+
+def _bar(row: _Row) -> ProgressBar:
+    return ProgressBar(
+        total=None if row.percent is None else 100,
+        completed=row.percent or 0,
+        width=20,
+        pulse=row.percent is None and row.status == "PROCESSING",
+    )
 
 
 def _one_line(text: str) -> str:

@@ -17,12 +17,12 @@ def event(job: str, kind: str, status: str = "PROCESSING", **fields: object) -> 
 class Screen:
     """A terminal of ten lines that remembers what was written to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 100) -> None:
         self.file = io.StringIO()
         self.console = Console(
             file=self.file,
             force_terminal=True,
-            width=100,
+            width=width,
             height=10,
             color_system=None,
             highlight=False,
@@ -69,3 +69,12 @@ def test_a_retry_says_why() -> None:
     screen.view.show(event("a", "retrying", "PENDING", error="no\x1b net"))
     assert screen.live[0].endswith("no\ufffd net")
     assert "90%" not in screen.live[0]
+
+
+def test_an_id_is_whole_on_a_narrow_screen() -> None:
+    screen = Screen(width=72)
+    job_id = "01a2166c-cc38-741b-8a4e-2523038f29db"
+    screen.view.show(event(job_id, "progress", percent=40, note="a note that is far too long"))
+    (row, _) = screen.live
+    assert row.startswith(f"PROCESSING  {job_id}  email")
+    assert "40%" in row
