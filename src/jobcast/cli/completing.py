@@ -15,8 +15,8 @@ from jobcast.client.errors import JobcastError
 if TYPE_CHECKING:
     from jobcast.client import AsyncClient
 
-PATIENCE: Final = 0.7
-"""Seconds for the server's answer: with the start of Python it stays about a second."""
+PATIENCE: Final = 1.0
+"""Seconds for the server's answer: nobody waits longer for a TAB."""
 
 OFFERED: Final = 50
 """Jobs, the newest first."""
@@ -124,8 +124,8 @@ def _offers(
             ctx.params.get("key"),
             ctx.params.get("data_dir") or Path(".jobcast"),
         )
-        async with asyncio.timeout(PATIENCE):
-            async with AsyncClient(server.url, server.key, retry_for=0) as client:
+        async with AsyncClient(server.url, server.key, retry_for=0) as client:
+            async with asyncio.timeout(PATIENCE):
                 return await look(client)
 
     try:
