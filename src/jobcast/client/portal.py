@@ -44,9 +44,9 @@ class Portal(Generic[C]):
 
     def run(self, call: Callable[[C], Awaitable[T]]) -> T:
         """What `call` answers. Raises ClientClosed after `close`, and when closed meanwhile."""
-        future = self._start(call)
         if threading.current_thread() is self._thread:
             raise RuntimeError("A blocking client can't be called from its own loop.")
+        future = self._start(call)
         try:
             return future.result()
         except CancelledError:
@@ -115,12 +115,17 @@ class Portal(Generic[C]):
                 raise ClientClosed("This client is closed: make a new one.")
             if self._thread is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=_serve, args=(self._loop,), name="jobcast-client", daemon=True
                 )
-                self._thread.start()
-                made = asyncio.run_coroutine_threadsafe(_made(self._make), self._loop)
-                self._client = made.result()
+                thread.start()
+                try:
+                    made = asyncio.run_coroutine_threadsafe(_made(self._make), self._loop)
+                    self._client = made.result()
+                except BaseException:
+                    self._loop.call_soon_threadsafe(self._loop.stop)
+                    raise
+                self._thread = thread
             return asyncio.run_coroutine_threadsafe(self._carry(call, self._client), self._loop)
 
     async def _carry(self, call: Callable[[C], Awaitable[T]], client: C) -> T:

@@ -5,7 +5,15 @@ import asyncio
 import pytest
 from tests.unit.client.fake_server import KEY, FakeServer
 
-from jobcast.client import AsyncClient, ClientClosed, InvalidRequest, Job, JobcastError
+from jobcast.client import (
+    AsyncClient,
+    ClientClosed,
+    InvalidRequest,
+    Job,
+    RateLimited,
+    ServerError,
+    submitting,
+)
 
 
 async def many(client: AsyncClient, *types: str) -> list[Job | BaseException]:
@@ -68,16 +76,28 @@ async def test_what_has_to_wait_does_not_hold_up_the_others(
         task.cancel()
 
 
-async def test_each_of_a_batch_that_is_too_much_is_told_for_itself(server: FakeServer) -> None:
+async def test_a_batch_that_is_too_much_is_halved_until_it_fits(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "UNDER_WAY", 1)
+    for _ in range(3):  # one alone, the batch of six, its first half
+        server.refuse(429, {"message": "Too many", "code": "RATE_LIMITED"})
     async with AsyncClient(server.url, KEY, retry_for=0) as client:
-        full = {"message": "Too many", "code": "RATE_LIMITED"}
-        for _ in range(3):  # two alone, then the batch: its halves find room
-            server.refuse(429, full)
-        answers = await many(client, *["email"] * 6)
-    failed = [answer for answer in answers if isinstance(answer, JobcastError)]
-    assert [answer.message for answer in failed] == ["Too many"] * 2
-    assert len({id(answer) for answer in failed}) == 2
-    assert len(server.jobs) == 4
+        first, *others = await many(client, *["email"] * 7)
+    assert isinstance(first, RateLimited)
+    assert {job.payload["n"] for job in others if isinstance(job, Job)} == set(range(1, 7))
+
+
+async def test_what_befalls_all_is_told_to_each(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "UNDER_WAY", 1)
+    for _ in range(2):
+        server.refuse(500, {"message": "Internal server error", "code": "INTERNAL_ERROR"})
+    async with AsyncClient(server.url, KEY) as client:
+        answers = await many(client, *["email"] * 4)
+    assert [type(answer) for answer in answers] == [ServerError] * 4
+    assert len({id(answer) for answer in answers}) == 4  # each raises its own
 
 
 async def test_who_no_longer_waits_is_not_sent(client: AsyncClient, server: FakeServer) -> None:
@@ -85,7 +105,7 @@ async def test_who_no_longer_waits_is_not_sent(client: AsyncClient, server: Fake
     await asyncio.sleep(0)  # all have asked, two are under way
     tasks[4].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert [job["payload"]["n"] for job in server.jobs.values()] == [0, 1, 2, 3]
+    assert sorted(job["payload"]["n"] for job in server.jobs.values()) == [0, 1, 2, 3]
 
 
 async def test_a_close_leaves_nobody_waiting(server: FakeServer) -> None:
