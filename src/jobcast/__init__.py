@@ -48,4 +48,4 @@ if not TYPE_CHECKING:  # else every name would be one to a type checker
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_HOMES})
+        return sorted(__all__)

@@ -174,7 +174,7 @@ async def test_everything_goes_on_after_a_kill(serve: Serve) -> None:
     server = serve()
     server.start()
     async with (
-        asyncio.timeout(2 * WITHIN),
+        asyncio.timeout(4 * WITHIN),
         AsyncClient(server.url, server.key, retry_for=WITHIN) as client,
     ):
         job = await client.submit("stream-text", {"text": "a b c d", "delayMs": 300})
