@@ -29,6 +29,7 @@ from jobcast.domain.addresses import (
     literal,
     reach_for,
 )
+from jobcast.runtime import audit
 from jobcast.settings import Settings
 
 __all__ = ["NEARBY", "PUBLIC", "AddressRefused", "Reach", "SafeTransport", "check_url", "reach_of"]
@@ -102,8 +103,14 @@ class SafeTransport(httpx2.AsyncHTTPTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        check_url(request.url, self._reach)
-        return await super().handle_async_request(request)
+        try:
+            check_url(request.url, self._reach)
+            return await super().handle_async_request(request)
+        except AddressRefused as problem:
+            # Not the whole address: its path may be a secret.
+            where = {"host": request.url.host[:200], "port": request.url.port}
+            audit.stranger("address refused", **where, reason=str(problem))
+            raise
 
 
 class SafeBackend(httpcore2.AsyncNetworkBackend):

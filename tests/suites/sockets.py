@@ -7,6 +7,7 @@ import asyncio
 import socket
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.talk import member, talk
 from tests.support.whole_house import House, data, eventually
 from tests.support.workshop import Workshop
@@ -14,6 +15,7 @@ from tests.unit.gateway.ws.conftest import Open
 from websockets.exceptions import InvalidStatus
 
 from jobcast.gateway.ws import asgi, protocol
+from jobcast.runtime import audit
 
 
 async def ticket_of(house: House) -> str:
@@ -203,6 +205,16 @@ class SocketSuite:
                 with pytest.raises(InvalidStatus) as refusal:
                     await opening.__aenter__()
                 assert refusal.value.response.status_code == 403
+
+    async def test_a_page_that_is_refused_is_audited(self, live: House) -> None:
+        audit._told.clear()
+        headers = {**live.key.headers, "Origin": "https://evil.example"}
+        with capture_logs() as logs, pytest.raises(InvalidStatus):
+            await talk(f"{live.address}/ws", headers=headers).__aenter__()
+        [line] = [line for line in logs if line["event"] == "origin refused"]
+        assert (line["log"], line["origin"]) == ("audit", "https://evil.example")
+        assert line["address"] == "127.0.0.1"
+        assert live.key.text not in str(logs)
 
     async def test_named_origins_are_the_only_ones(self, open_house: Open) -> None:
         async with open_house(allowed_origins=("https://app.example",)) as live:

@@ -14,8 +14,10 @@ from typing import Any
 import httpcore2
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from jobcast.domain.addresses import NEARBY, PUBLIC, Reach, is_public, reach_for
+from jobcast.runtime import audit
 from jobcast.safe_http import ADDRESSES, AddressRefused, SafeBackend, SafeTransport, reach_of
 from jobcast.services.posting import Poster
 from jobcast.settings import load_settings
@@ -456,3 +458,22 @@ def test_the_table_is_long_enough() -> None:
 )
 def test_what_python_may_take_for_global_is_not_public(text: str) -> None:
     assert not is_public(ip_address(text))
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1:8080/hidden?token=x", "http://inside.example/"])
+async def test_what_is_refused_is_audited_without_its_path(url: str) -> None:
+    audit._told.clear()
+    network = Network(inside_example=[["10.0.0.1"]])
+    audit.about(tenant="acme", job="j1")
+
+    with capture_logs() as logs, pytest.raises(AddressRefused):
+        await network.get(url)
+
+    [line] = logs
+    assert (line["event"], line["log"], line["host"]) == (
+        "address refused",
+        "audit",
+        httpx2.URL(url).host,
+    )
+    assert (line["tenant"], line["job"]) == ("acme", "j1")
+    assert "hidden" not in str(logs)

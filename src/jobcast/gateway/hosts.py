@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobcast.gateway.http.envelope import refusal
+from jobcast.runtime import audit
 from jobcast.settings import Settings
 
 REFUSED: Final = (
@@ -52,13 +53,21 @@ class HostGuard:
         self._hosts = Hosts(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or self._hosts.allow(_host_header(scope)):
+        host = None if scope["type"] == "lifespan" else _host_header(scope)
+        if scope["type"] == "lifespan" or self._hosts.allow(host):
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
+            return
+        audit.stranger("host refused", host=shown(host), address=(scope.get("client") or ("",))[0])
+        if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
         else:
             await refusal(403, REFUSED, code="HOST_NOT_ALLOWED")(scope, receive, send)
+
+
+def shown(text: str | None) -> str | None:
+    """What a stranger has sent, as a log may hold it."""
+    return None if text is None else "".join(filter(str.isprintable, text))[:200]
 
 
 def _host_header(scope: Scope) -> str | None:

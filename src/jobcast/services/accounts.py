@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from jobcast.domain.access import Principal, scopes_of_user
 from jobcast.domain.errors import Forbidden, InvalidOperation, InvalidRequest, Unauthorized
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 from jobcast.services.credentials import Credentials, user_of
@@ -150,6 +151,13 @@ class Accounts:
             return key
 
         key = await self._store.write(change)
+        audit.note(
+            "user registered",
+            user=user_id,
+            tenant=key.tenant_id,
+            key=key.id,
+            invited=bool(invite),
+        )
         return Registered(
             id=user_id, email=email, tenant_id=key.tenant_id, created_at=now, api_key=key.text
         )
@@ -164,10 +172,18 @@ class Accounts:
             good = await self._passwords.matches(password, user.password if user else None)
             if user is None or not good:
                 await wrong()
+                audit.refusal(
+                    "login failed",
+                    user=user and user.id,
+                    tenant=user and user.tenant_id,
+                    address=address,
+                )
                 raise Unauthorized("Invalid email or password")
         if self._passwords.outdated(user.password):
             await self._set_password(user, password)
-        return await self.logins.open(user.id, user_agent=user_agent, address=address)
+        tokens = await self.logins.open(user.id, user_agent=user_agent, address=address)
+        audit.note("login", user=user.id, tenant=user.tenant_id, address=address)
+        return tokens
 
     async def me(self, principal: Principal) -> sql.User | None:
         """The user that the principal acts as; None for a key that is nobody's."""
@@ -193,11 +209,21 @@ class Accounts:
         async with self._limiter.attempts.attempt(account=user.email, address=address) as wrong:
             if not await self._passwords.matches(current, user.password):
                 await wrong()
+                audit.refusal(
+                    "password not changed", user=user_id, tenant=user.tenant_id, address=address
+                )
                 fields = {"currentPassword": ["The current password is wrong"]}
                 raise InvalidRequest("Validation error", fields=fields)
         if not await self._set_password(user, new):
             raise InvalidOperation("The password was changed meanwhile. Log in again.")
-        await self.logins.revoke_others(user_id=user_id, but=principal.login_id)
+        ended = await self.logins.revoke_others(user_id=user_id, but=principal.login_id)
+        audit.note(
+            "password changed",
+            user=user_id,
+            tenant=user.tenant_id,
+            address=address,
+            sessions_ended=ended,
+        )
 
     async def authenticate(
         self, *, bearer: str | None = None, key: str | None = None, ticket: str | None = None

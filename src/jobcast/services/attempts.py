@@ -18,6 +18,7 @@ from limits.aio.storage import MovingWindowSupport, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from jobcast.domain.errors import RateLimited
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 
 FREE: Final = 5
@@ -60,9 +61,14 @@ class Attempts:
         digest = hashlib.sha256(f"{address} {account}".encode("utf-8", "surrogatepass")).hexdigest()
         who = f"wrong-passwords/account/{digest}"
         async with self._turn(who):
-            await self._check_account(who)
+            try:
+                await self._check_account(who)
+            except RateLimited:
+                audit.stranger("login held off", address=address)
+                raise
             if not await self._moving.test(ADDRESS, address):
                 stats = await self._moving.get_window_stats(ADDRESS, address)
+                audit.stranger("login held off", address=address)
                 raise _refusal(seconds_left(stats.reset_time, clock=self._clock))
 
             async def wrong() -> None:

@@ -18,8 +18,10 @@ from jobcast.domain.access import Principal, Scope
 from jobcast.domain.bulk import QUEUE, Action, status_refusal, type_of
 from jobcast.domain.errors import InvalidRequest, JobcastError
 from jobcast.domain.job import Job, State, Status
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
+from jobcast.services.actors import actor
 from jobcast.services.announcing import Announcer
 from jobcast.services.changes import Changes
 from jobcast.services.refusals import Quota, too_many
@@ -127,6 +129,7 @@ class Bulk:
             raise made
         assert isinstance(made, Submitted)
         await self._announcer.changed([Changed(made.job, made.events)])
+        audit.note(f"bulk {action}", **actor(principal), tenant=tenant_id, job=made.job.id)
         return made.job
 
     async def run(self, job: Job, teller: Teller) -> dict[str, int]:

@@ -20,6 +20,7 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from jobcast.domain.webhook import Answer, DeliveryState, Next, after_attempt
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 from jobcast.runtime.loops import Ticker
@@ -200,6 +201,7 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
         delivery = parcel.delivery
         # In the context of this task alone.
         bind_contextvars(job_id=delivery.job_id, delivery=delivery.id)
+        audit.about(tenant=delivery.tenant_id, job=delivery.job_id)
         at = self._clock.now()
         if at + self._attempt_ms > delivery.leased_until:
             self.counts.lost += 1  # taking it took so long that another may take it meanwhile

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from jobcast.runtime import audit
 from jobcast.runtime.batcher import Batcher
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.loops import BACKOFF_CAP
@@ -15,7 +16,6 @@ from jobcast.store.base import Store
 from jobcast.store.delivery_leases import Attempted
 
 log = structlog.get_logger("jobcast.webhooks")
-audit = structlog.get_logger("jobcast.audit")
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Recorder:
     def _told(self, recorded: Recorded) -> Sequence[bool]:
         for endpoint in recorded.disabled:
             self._counts.disabled += 1
-            audit.warning(
+            audit.refusal(
                 "webhook endpoint disabled",
                 tenant=endpoint.tenant_id,
                 endpoint=endpoint.endpoint,

@@ -13,6 +13,7 @@ from jobcast.domain.job import Job
 from jobcast.domain.json import dumps
 from jobcast.domain.lifecycle import first_state
 from jobcast.domain.times import parse_iso
+from jobcast.runtime import audit
 from jobcast.services.refusals import Quota, refused, too_large
 from jobcast.store.base import TypeInfo
 from jobcast.wire.decoding import decode_naming_all
@@ -192,6 +193,7 @@ def _webhook_url(url: str | None, reach: Reach) -> str | None:
         if host.isascii():
             check_target(scheme=parts.scheme, host=host, port=port, userinfo=False, reach=reach)
     except ValueError as problem:
+        audit.stranger("address refused", host=host[:200], port=port, reason=str(problem))
         raise _field("webhookUrl", f"This address is refused: {problem}") from None
     return url
 

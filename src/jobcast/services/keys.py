@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 
 from jobcast.domain.access import ORDINARY_SCOPES, Kind, Principal, Scope, require, tenant_for
 from jobcast.domain.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
+from jobcast.services.actors import actor
 from jobcast.services.key_text import hint_of, key_id_of, new_key
 from jobcast.services.key_usage import KeyUsage
 from jobcast.services.names import LABEL_SENTENCE, display_name, is_id, is_label
@@ -114,6 +116,7 @@ class ApiKeys:
         """Makes a key for a tenant, which is made too if it is new. Asks nobody's leave."""
         key = self.draft(tenant_id=tenant_id, scopes=scopes, name=name)
         await self._enter(key)
+        audit.note("key issued", made=key.id, tenant=tenant_id, scopes=sorted(scopes))
         return key
 
     async def create(
@@ -161,6 +164,14 @@ class ApiKeys:
             expires_at=expires_at,
         )
         await self._enter(key)
+        audit.note(
+            "key made",
+            **actor(principal),
+            made=key.id,
+            tenant=key.tenant_id,
+            scopes=sorted(key.scopes),
+            expires_at=key.expires_at,
+        )
         return key
 
     async def page(
@@ -192,6 +203,7 @@ class ApiKeys:
         if key is None:
             raise NotFound("API key not found")
         self._revoked(key_id)
+        audit.note("key revoked", **actor(principal), revoked=key_id, tenant=key.tenant_id)
 
     def forget(self, key_id: str) -> None:
         """A key has ended: the next look at it is at the database."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from jobcast.domain.access import Kind, Principal, scopes_of_user
 from jobcast.domain.errors import NotFound, Unauthorized
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 from jobcast.services.names import display_name, is_id
@@ -100,6 +101,9 @@ class Logins:
             raise Unauthorized(INVALID)
         if traded.successor is None:
             self._ended(traded.login.id)
+            audit.refusal(
+                "refresh token reused", user=traded.login.user_id, session=traded.login.id
+            )
             raise Unauthorized(INVALID)
         return self._tokens(traded.login.user_id, traded.login.id, traded.successor)
 
@@ -119,6 +123,7 @@ class Logins:
         if login_id is None:
             raise Unauthorized(INVALID)
         self._ended(login_id)
+        audit.note("logout", session=login_id)
 
     async def live(self, *, user_id: str) -> Sequence[Login]:
         """The user's logins, last used first."""
@@ -134,6 +139,7 @@ class Logins:
         if not done:
             raise NotFound("Session not found")
         self._ended(login_id)
+        audit.note("session revoked", user=user_id, session=login_id)
 
     async def revoke_others(self, *, user_id: str, but: str | None) -> int:
         """Ends all logins of the user but one; how many."""
@@ -142,6 +148,8 @@ class Logins:
             lambda conn: sql.revoke_other_logins(conn, user_id=user_id, but=but, now=now)
         )
         self._ended(*ended)
+        for login_id in ended:
+            audit.note("session revoked", user=user_id, session=login_id)
         return len(ended)
 
     async def ended(self, login_ids: Sequence[str]) -> list[str]:

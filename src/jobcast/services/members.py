@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 
 from jobcast.domain.access import Principal
 from jobcast.domain.errors import InvalidOperation, InvalidRequest, NotFound
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
+from jobcast.services.actors import actor
 from jobcast.services.names import is_id, normal_email, valid_email
 from jobcast.services.revocations import Revocations
 from jobcast.services.tenants import UNKNOWN, check_own
@@ -85,6 +87,7 @@ class Members:
             self._revocations.login(login_id)
         for key_id in removed.key_ids:
             self._revocations.key(key_id)
+        audit.note("member removed", **actor(principal), tenant=tenant_id, removed=user_id)
 
     async def invite(
         self,
@@ -123,6 +126,9 @@ class Members:
 
         if not await self._store.write(change):
             raise NotFound(UNKNOWN)
+        audit.note(
+            "invite made", **actor(principal), tenant=tenant_id, invite=invite.id, owner=owner
+        )
         return NewInvite(invite, text)
 
     async def invites(
@@ -146,6 +152,7 @@ class Members:
             partial(sql.remove_invite, tenant_id=tenant_id, invite_id=invite_id)
         ):
             raise NotFound("Invite not found")
+        audit.note("invite taken back", **actor(principal), tenant=tenant_id, invite=invite_id)
 
 
 def take_invite(conn: Connection, text: str, *, email: str, now: int) -> Invite:

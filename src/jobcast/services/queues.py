@@ -6,6 +6,8 @@ from jobcast.bus.base import ANY_QUEUE, Bus, Message, queue_topic
 from jobcast.domain.access import Kind, Principal, Scope, require
 from jobcast.domain.errors import Forbidden, InvalidRequest
 from jobcast.domain.schedule import NAME, NAME_SENTENCE
+from jobcast.runtime import audit
+from jobcast.services.actors import actor
 from jobcast.store import pausing
 from jobcast.store.base import Store
 
@@ -21,11 +23,13 @@ class Queues:
         """No worker claims from the queue from now on; what runs goes on, what comes waits."""
         _check(principal, queue)
         await self._store.write(partial(pausing.pause, queue=queue))
+        audit.note("queue paused", **actor(principal), queue=queue)
 
     async def resume(self, principal: Principal, queue: str) -> None:
         """Workers claim from the queue again, at once."""
         _check(principal, queue)
         await self._store.write(partial(pausing.resume, queue=queue))
+        audit.note("queue resumed", **actor(principal), queue=queue)
         await self._bus.publish([Message(queue_topic(queue)), Message(ANY_QUEUE)])
 
 

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Connection
 
 from jobcast.domain.errors import InvalidOperation, InvalidRequest, Unavailable
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.services.limits import Limiter
 from jobcast.services.logins import Logins
@@ -96,6 +97,7 @@ class Resets:
 
         if not await self._store.write(change):
             raise _bad_token()
+        audit.note("password reset", user=user_id)
         await self._logins.revoke_others(user_id=user_id, but=None)
 
     async def _mail(self, email: str, base: str | None) -> None:
@@ -112,6 +114,7 @@ class Resets:
             )
             app = self._settings.app_name
             self._mailer.post(reset_link(to=user.email, app=app, base=base, token=token))
+            audit.note("password reset mailed", user=user.id, tenant=user.tenant_id)
         except Exception:
             log.exception("password reset not mailed")
 

@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 
 from jobcast.domain.access import Kind, Principal, Scope, require
 from jobcast.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
+from jobcast.services.actors import actor
 from jobcast.services.job_input import Name
 from jobcast.services.names import LABEL_SENTENCE, is_id, is_label
 from jobcast.settings import Settings
@@ -101,6 +103,7 @@ class Tenants:
         made = await self._store.write(change)
         if made is None:
             raise Conflict(f"A tenant {tenant_id} exists already.")
+        audit.note("tenant made", **actor(principal), tenant=tenant_id)
         return made
 
     async def change(self, principal: Principal, tenant_id: str, body: TenantChange) -> Tenant:
@@ -122,6 +125,7 @@ class Tenants:
         after = await self._store.write(change)
         if after is None:
             raise NotFound(UNKNOWN)
+        audit.note("tenant changed", **actor(principal), tenant=tenant_id, changed=sorted(values))
         return after
 
     def _check_raises(self, was: Tenant, values: Mapping[str, Any]) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import structlog
 from sqlalchemy import Connection
 
 from jobcast.domain.access import Principal, Scope, require, tenant_for
 from jobcast.domain.errors import NotFound
 from jobcast.domain.webhook import endpoint_of
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
+from jobcast.services.actors import actor
 from jobcast.store import deliveries
 from jobcast.store import endpoints as sql
 from jobcast.store.base import Store
@@ -19,8 +20,6 @@ __all__ = ["Endpoint", "WebhookEndpoints"]
 
 CHUNK: Final = 500
 """Deliveries that are put back in one transaction."""
-
-audit = structlog.get_logger("jobcast.audit")
 
 
 class WebhookEndpoints:
@@ -57,13 +56,7 @@ class WebhookEndpoints:
         )
         if endpoint_id is None:
             raise NotFound("Webhook endpoint not found")
-        audit.info(
-            "webhook endpoint enabled",
-            tenant=tenant,
-            endpoint=endpoint_id,
-            user=by.user_id,
-            key=by.key_id,
-        )
+        audit.note("webhook endpoint enabled", **actor(by), tenant=tenant, endpoint=endpoint_id)
         return endpoint_id
 
     async def redeliver(

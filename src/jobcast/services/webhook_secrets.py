@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from jobcast.domain.access import Principal, Scope, require, tenant_for
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
+from jobcast.services.actors import actor
 from jobcast.services.signing import SECRET_PREFIX
 from jobcast.store import webhook_secrets as sql
 from jobcast.store.base import Store
@@ -18,8 +18,6 @@ __all__ = ["OVERLAP", "Secret", "WebhookSecrets"]
 
 OVERLAP: Final = 24 * 3_600
 """Seconds that the secret before goes on signing beside the new one, unless asked otherwise."""
-
-audit = structlog.get_logger("jobcast.audit")
 
 
 class WebhookSecrets:
@@ -57,5 +55,5 @@ class WebhookSecrets:
                 conn, tenant_id=tenant, secret=text, now=now, until=now + overlap * 1_000
             )
         )
-        audit.info("webhook secret rotated", tenant=tenant, user=by.user_id, key=by.key_id)
+        audit.note("webhook secret rotated", **actor(by), tenant=tenant)
         return found

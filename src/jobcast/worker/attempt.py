@@ -27,6 +27,7 @@ from jobcast.domain.lifecycle import (
     Released,
     Succeeded,
 )
+from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.timers import Deadline, Timers
 from jobcast.runtime.tracing import PASSING, Span, Tracing, Work
@@ -192,6 +193,7 @@ class Attempt(Calls):
         self._began = True
         job = self.job
         bind_contextvars(job_id=job.id, attempt=job.run)  # in the context of this task alone
+        audit.about(tenant=job.tenant_id, job=job.id)
         if self._tools.tracing is PASSING:
             self._finish(await self._ended())
             return

@@ -7,9 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 from tests.unit.services.world import settings
 
 from jobcast.gateway.hosts import REFUSED, HostGuard, Hosts
+from jobcast.runtime import audit
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,18 @@ async def test_a_socket_by_another_name_is_refused_before_it_opens(headers: list
     guard = HostGuard(_app, settings(env="development"))
     await guard({"type": "websocket", "headers": headers}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_names_that_are_refused_are_audited() -> None:
+    audit._told.clear()
+    guard = HostGuard(_app, settings(env="development"))
+    transport = httpx2.ASGITransport(guard, client=("203.0.113.9", 5000))
+    async with httpx2.AsyncClient(transport=transport) as client:
+        with capture_logs() as logs:
+            await client.get("http://localhost/")
+            await client.get("http://evil.example/?token=secret")
+
+    [line] = logs
+    assert (line["event"], line["host"]) == ("host refused", "evil.example")
+    assert (line["log"], line["address"]) == ("audit", "203.0.113.9")
+    assert "secret" not in str(logs)

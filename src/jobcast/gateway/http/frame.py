@@ -15,6 +15,7 @@ from jobcast.gateway.http.envelope import refusal
 from jobcast.gateway.http.faults import Faults
 from jobcast.gateway.http.paging import MOST
 from jobcast.gateway.state import Gateway
+from jobcast.runtime import audit
 from jobcast.runtime.ids import new_id
 
 log = structlog.get_logger("jobcast.http")
@@ -59,6 +60,7 @@ class Frame:
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id.decode()
         tokens = bind_contextvars(request_id=scope[REQUEST_ID])
+        audit.about(request=scope[REQUEST_ID], address=(scope.get("client") or (None,))[0])
         scope[MOST] = self._gateway.settings.max_page_size
         status, location = 0, None
 

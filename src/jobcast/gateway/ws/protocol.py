@@ -58,7 +58,7 @@ class Owner(Protocol):
     max_size: int | None
     outbox: Outbox
 
-    def refusal(self, request: Request) -> tuple[HTTPStatus, str] | None:
+    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, str] | None:
         """Why this handshake, which is a good one, gets no socket; None if it gets one."""
 
     def opened(self, socket: "SocketProtocol", request: Request) -> Endpoint:
@@ -181,7 +181,9 @@ class SocketProtocol(Outgoing):
         request: Request = events[0]
         response = self._words.accept(request)
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            refused = self._owner.refusal(request)
+            peer = self._transport.get_extra_info("peername")
+            address = peer[0] if isinstance(peer, tuple) else None
+            refused = self._owner.refusal(request, address=address)
             if refused is None:
                 self._words.send_response(response)
                 self._take_control_frames()
