@@ -123,6 +123,11 @@ class DevServer:
         return int(self.url.rpartition(":")[2])
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> Log:
         """What the newest process says on standard error."""
         return self._logs[-1]
