@@ -26,7 +26,13 @@ class Changes:
     async def put_back(self, job_id: str, tenant_id: str, *, payload: str | None = None) -> Outcome:
         """Puts a FAILED or CANCELLED job back; raises QuotaExceeded where too many wait."""
         await self._waiting.admit(tenant_id)
-        return await self._announced(await self._store.resubmit(job_id, payload=payload))
+        made = 0
+        try:
+            answer = await self._store.resubmit(job_id, payload=payload)
+            made = int(isinstance(answer, Changed))
+        finally:
+            self._waiting.settled(tenant_id, made=made)
+        return await self._announced(answer)
 
     async def _announced(self, answer: Outcome) -> Outcome:
         if isinstance(answer, Changed):

@@ -1,7 +1,8 @@
 """Use cases on jobs, shared by HTTP, WebSocket, handlers and CLI."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 import msgspec
@@ -10,7 +11,14 @@ from sqlalchemy import Connection
 from jobcast.domain import access
 from jobcast.domain.access import Kind, Principal, Scope
 from jobcast.domain.addresses import reach_for
-from jobcast.domain.errors import InvalidRequest, JobcastError, NotFound, TooLarge, Unavailable
+from jobcast.domain.errors import (
+    InvalidRequest,
+    JobcastError,
+    NotFound,
+    QuotaExceeded,
+    TooLarge,
+    Unavailable,
+)
 from jobcast.domain.job import Event, EventType, Job
 from jobcast.runtime.batcher import Batcher, Overloaded
 from jobcast.runtime.clock import Clock
@@ -28,6 +36,7 @@ from jobcast.store import accounts
 from jobcast.store import jobs as queries
 from jobcast.store.base import Changed, Idempotency, Outcome, Store, Submit, Submitted
 from jobcast.store.jobs import Filter, Page, StoredFile
+from jobcast.store.waiting import stands_already
 
 PAGE_OF_EVENTS = 1_000
 """Events read from the store in one go."""
@@ -83,9 +92,7 @@ class Jobs:
         """
         with self._tracing.span(Work.SUBMIT, body.type, parent=traceparent) as span:
             job = await self._job(principal, body, job_id=job_id, traceparent=span.traceparent)
-            await self._waiting.admit(job.tenant_id)
-            await self._enter_tenants(principal, [job])
-            submitted = await self._submitted(Submit(job, idempotency))
+            submitted = await self._enter(principal, Submit(job, idempotency))
             made = submitted.job
             span.note(job_id=made.id, queue=made.queue, tenant=made.tenant_id)
         return submitted
@@ -95,9 +102,7 @@ class Jobs:
         with self._tracing.span(Work.SUBMIT, job.type, parent=None) as span:
             if span.traceparent is not None:
                 job = msgspec.structs.replace(job, traceparent=span.traceparent)
-            await self._waiting.admit(job.tenant_id)
-            await self._enter_tenants(principal, [job])
-            await self._submitted(Submit(job))
+            await self._enter(principal, Submit(job))
             span.note(job_id=job.id, queue=job.queue, tenant=job.tenant_id)
 
     async def withdraw(self, job_id: str) -> None:
@@ -131,12 +136,12 @@ class Jobs:
                 raise _within(f"jobs[{place}]", problem) from None
             key = idempotency and Idempotency(f"{idempotency.key}#{place}", idempotency.digest)
             batch.append(Submit(job, key))
-        for tenant, count in Counter(submit.job.tenant_id for submit in batch).items():
-            await self._waiting.admit(tenant, count=count)
-        await self._enter_tenants(principal, [submit.job for submit in batch])
-        answers = await self._store.submit(batch, together=True)
-        done = [answer for answer in answers if isinstance(answer, Submitted)]
-        await self._announcer.changed(Changed(a.job, a.events) for a in done if a.events)
+        async with self._admitted(batch) as made:
+            await self._enter_tenants(principal, [submit.job for submit in batch])
+            answers = await self._store.submit(batch, together=True)
+            done = [answer for answer in answers if isinstance(answer, Submitted)]
+            made.extend(done)
+            await self._announcer.changed(Changed(a.job, a.events) for a in done if a.events)
         return done
 
     async def get(self, principal: Principal, job_id: str) -> Job:
@@ -236,6 +241,47 @@ class Jobs:
     async def drained(self) -> None:
         """Returns when every accepted submit has its answer."""
         await self._submits.drained()
+
+    async def _enter(self, principal: Principal, submit: Submit) -> Submitted:
+        async with self._admitted([submit]) as made:
+            await self._enter_tenants(principal, [submit.job])
+            submitted = await self._submitted(submit)
+            made.append(submitted)
+        return submitted
+
+    @asynccontextmanager
+    async def _admitted(self, batch: Sequence[Submit]) -> AsyncIterator[list[Submitted]]:
+        """Room for these jobs to wait; what was made of them goes into the list.
+
+        What is there already needs none: it is answered also where nobody else is let in.
+        """
+        made: list[Submitted] = []
+        admitted: Counter[str] = Counter()
+        try:
+            for tenant, count in Counter(submit.job.tenant_id for submit in batch).items():
+                try:
+                    await self._waiting.admit(tenant, count=count)
+                except QuotaExceeded:
+                    if not await self._stand_already(batch, tenant):
+                        raise
+                else:
+                    admitted[tenant] = count
+            yield made
+        finally:
+            new = Counter(one.job.tenant_id for one in made if one.events)
+            for tenant, count in admitted.items():
+                self._waiting.settled(tenant, count=count, made=new[tenant])
+
+    async def _stand_already(self, batch: Sequence[Submit], tenant: str) -> bool:
+        now = self._clock.now()
+
+        def look(conn: Connection) -> bool:
+            mine = (submit for submit in batch if submit.job.tenant_id == tenant)
+            return all(
+                stands_already(conn, submit.job, submit.idempotency, now=now) for submit in mine
+            )
+
+        return await self._store.read(look)
 
     async def _submitted(self, submit: Submit) -> Submitted:
         try:

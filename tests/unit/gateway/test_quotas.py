@@ -151,3 +151,54 @@ async def test_a_webhook_that_is_too_large_is_not_sent_and_its_log_says_so(house
     assert [(row["statusCode"], row["error"]) for row in rows] == [
         (None, "the webhook is larger than 10 bytes")
     ]
+
+
+async def test_who_repeats_a_submission_is_answered_also_where_nobody_else_is_let_in(
+    house: House,
+) -> None:
+    key = {"Idempotency-Key": "same"}
+    job = {"type": "log", "delayMs": 60_000}
+    first = await house("POST", "/api/jobs", job, also=key)
+    twin = await house.waiting(type="log", uniqueKey="one")
+
+    again = await house("POST", "/api/jobs", job, also=key)
+    merged = await house("POST", "/api/jobs", {**job, "uniqueKey": "one"})
+    other_body = await house("POST", "/api/jobs", {**job, "priority": 1}, also=key)
+    new = await house("POST", "/api/jobs", job)
+
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert data(again)["id"] == data(first)["id"]
+    assert (merged.status_code, data(merged)["id"]) == (200, twin["id"])
+    assert other_body.status_code == 409
+    assert new.status_code == 429
+
+
+async def test_a_burst_gets_no_more_in_than_may_wait(house: House) -> None:
+    job = {"type": "log", "delayMs": 60_000}
+
+    answers = await asyncio.gather(*(house("POST", "/api/jobs", job) for _ in range(30)))
+
+    assert sorted(answer.status_code for answer in answers) == [201] * 2 + [429] * 28
+
+
+async def test_a_retry_needs_room_as_a_submission_does(house: House) -> None:
+    old = await house.done("log", {"size": 1_000})
+    assert old["status"] == "FAILED"
+    for _ in range(2):
+        await house.waiting(type="log")
+
+    answer = await house("POST", f"/api/jobs/{old['id']}/retry")
+
+    assert refused(answer)[0] == 429
+    assert "a tenant may have 2" in refused(answer)[1]
+
+
+async def test_a_tenants_own_number_of_waiting_jobs_holds(house: House) -> None:
+    service = await house.new_key("house", Scope.SERVICE)
+    changed = await house("PATCH", "/api/tenants/acme", {"maxWaiting": 1}, key=service)
+    assert changed.status_code == 200
+    await house.waiting(type="log")
+
+    answer = await house("POST", "/api/jobs", {"type": "log", "delayMs": 60_000})
+
+    assert "a tenant may have 1" in refused(answer)[1]

@@ -21,13 +21,14 @@ class Counting:
         self.clock = clock
         self.found = 0
         self.takes = 0.0
+        self.own: int | None = None
         self.counts = 0
 
-    async def read(self, query: Callable[..., Any]) -> int:
+    async def read(self, query: Callable[..., Any]) -> tuple[int, int]:
         self.counts += 1
         await asyncio.sleep(0)
         self.clock.advance(self.takes)
-        return self.found
+        return self.found, cast(Any, query).keywords["usual"] if self.own is None else self.own
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ async def test_one_more_than_the_limit_is_refused_with_its_number(store: Countin
     for _ in range(3):
         await waiting.admit("acme")
         store.found += 1
+        waiting.settled("acme", made=1)
 
     with pytest.raises(QuotaExceeded, match="a tenant may have 3") as refusal:
         await waiting.admit("acme")
@@ -51,6 +53,36 @@ async def test_one_more_than_the_limit_is_refused_with_its_number(store: Countin
 
     store.found -= 1
     await waiting.admit("acme")
+
+
+async def test_a_tenant_with_a_limit_of_its_own_goes_by_that(store: Counting) -> None:
+    store.own = 1
+    waiting = quota(store, limit=100)
+    await waiting.admit("acme")
+    store.found = 1
+
+    with pytest.raises(QuotaExceeded, match="a tenant may have 1"):
+        await waiting.admit("acme")
+
+
+async def test_what_is_on_its_way_counts_as_there(store: Counting) -> None:
+    waiting = quota(store, limit=4)
+    for _ in range(4):
+        await waiting.admit("acme")  # and none of them is in the database yet
+
+    with pytest.raises(QuotaExceeded):
+        await waiting.admit("acme")
+    assert store.counts > 1
+
+
+async def test_what_made_no_job_takes_no_place(store: Counting) -> None:
+    waiting = quota(store, limit=4)
+    for _ in range(10):
+        await waiting.admit("acme")
+        waiting.settled("acme", made=0)
+
+    await waiting.admit("acme", count=4)
+    assert set(waiting._under_way) == {"acme"}
 
 
 async def test_a_batch_counts_as_its_jobs(store: Counting) -> None:

@@ -181,7 +181,7 @@ class SocketProtocol(Outgoing):
         request: Request = events[0]
         response = self._words.accept(request)
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            peer = self._transport.get_extra_info("peername")
+            peer = self.transport.get_extra_info("peername")
             address = peer[0] if isinstance(peer, tuple) else None
             refused = self._owner.refusal(request, address=address)
             if refused is None:
