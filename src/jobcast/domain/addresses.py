@@ -134,3 +134,16 @@ def check_target(*, scheme: str, host: str, port: int | None, userinfo: bool, re
 
 NOT_PUBLIC: Final = "not a public address"
 """Said without the address: what a name inside our network resolves to is nobody's business."""
+
+
+def network_of(address: str) -> str:
+    """Who is counted where addresses are: of IPv6 the /64 that one customer has all of."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), 64), strict=False))

@@ -1,6 +1,7 @@
 """Accounts: who may come in, by which credentials, and as whom."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -168,8 +169,9 @@ class Accounts:
         """A new login. Raises Unauthorized, the same way for an unknown address, or RateLimited."""
         email = normal_email(email)
         async with self._limiter.attempts.attempt(account=email, address=address) as wrong:
-            user = await self._store.read(lambda conn: sql.user_by_email(conn, email=email))
-            good = await self._passwords.matches(password, user.password if user else None)
+            user, known = await self._store.read(partial(_who, email=email, address=address))
+            stored = user.password if user else None
+            good = await self._passwords.matches(password, stored, known=known)
             if user is None or not good:
                 await wrong()
                 audit.refusal(
@@ -244,3 +246,13 @@ class Accounts:
             return sql.set_password(conn, user_id=user.id, password=hashed, was=user.password)
 
         return await self._store.write(change)
+
+
+def _who(conn: Connection, *, email: str, address: str) -> tuple[sql.User | None, bool]:
+    """The user with an e-mail address, and whether they have a login from this network address.
+
+    Both are asked where there is no such user, too, so that it takes as long.
+    """
+    user = sql.user_by_email(conn, email=email)
+    user_id = "" if user is None else user.id
+    return user, logins_sql.came_from(conn, user_id=user_id, address=address)

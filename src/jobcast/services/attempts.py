@@ -17,6 +17,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MovingWindowSupport, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from jobcast.domain.addresses import network_of
 from jobcast.domain.errors import RateLimited
 from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
@@ -58,7 +59,8 @@ class Attempts:
 
         Raises RateLimited instead when too many were wrong, or too many are being tried.
         """
-        digest = hashlib.sha256(f"{address} {account}".encode("utf-8", "surrogatepass")).hexdigest()
+        network = network_of(address)
+        digest = hashlib.sha256(f"{network} {account}".encode("utf-8", "surrogatepass")).hexdigest()
         who = f"wrong-passwords/account/{digest}"
         async with self._turn(who):
             try:
@@ -66,14 +68,14 @@ class Attempts:
             except RateLimited:
                 audit.stranger("login held off", address=address)
                 raise
-            if not await self._moving.test(ADDRESS, address):
-                stats = await self._moving.get_window_stats(ADDRESS, address)
+            if not await self._moving.test(ADDRESS, network):
+                stats = await self._moving.get_window_stats(ADDRESS, network)
                 audit.stranger("login held off", address=address)
                 raise _refusal(seconds_left(stats.reset_time, clock=self._clock))
 
             async def wrong() -> None:
                 await self._windows.acquire_entry(who, MOST, REMEMBERED)
-                await self._moving.hit(ADDRESS, address)
+                await self._moving.hit(ADDRESS, network)
 
             yield wrong
 

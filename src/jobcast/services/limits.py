@@ -11,6 +11,7 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from jobcast.domain.access import Kind, Principal
+from jobcast.domain.addresses import network_of
 from jobcast.domain.errors import InvalidRequest, RateLimited
 from jobcast.runtime.clock import Clock
 from jobcast.services.attempts import Attempts, seconds_left
@@ -111,7 +112,8 @@ class Limiter:
 
     async def stranger(self, *, address: str) -> None:
         """Counts a request without good credentials; raises RateLimited."""
-        await self._request(f"requests/address/{address}", self._settings.read_rate_limit)
+        who = f"requests/address/{network_of(address)}"
+        await self._request(who, self._settings.read_rate_limit)
 
     async def _request(self, who: str, limit: int) -> None:
         if not await self._requests.take(who, limit=limit):
@@ -124,6 +126,7 @@ class Limiter:
 
     async def registration(self, *, address: str) -> None:
         """Counts a registration from this network address."""
+        address = network_of(address)
         if not await self._moving.hit(self._registrations, address):
             stats = await self._moving.get_window_stats(self._registrations, address)
             seconds = seconds_left(stats.reset_time, clock=self._clock)
@@ -133,6 +136,7 @@ class Limiter:
 
     async def reset(self, *, address: str) -> None:
         """Counts a request for a new password from this network address; raises RateLimited."""
+        address = network_of(address)
         if not await self._moving.hit(RESETS, address):
             stats = await self._moving.get_window_stats(RESETS, address)
             seconds = seconds_left(stats.reset_time, clock=self._clock)

@@ -32,6 +32,11 @@ WAITING: Final = 64
 """How many may wait for a thread: at some 40 ms each, a second or two."""
 
 
+RESERVED: Final = 16
+"""Places beyond these for whoever has logged in from their address before: guesses from a thousand
+others don't keep them out."""
+
+
 class Passwords:
     """Hashes and checks passwords; `close` it when done.
 
@@ -52,19 +57,20 @@ class Passwords:
         self._nobody = _hash_of_nothing(memory_kib, time_cost)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="jobcast-password")
         self._places = threading.BoundedSemaphore(threads + waiting)
+        self._reserved = threading.BoundedSemaphore(RESERVED)
 
     async def hash(self, password: str) -> str:
         """The password's hash, with its salt and figures in the text."""
         return await self._run(lambda: self._hasher.hash(_bytes(password)))
 
-    async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether the password made this hash.
+    async def matches(self, password: str, stored: str | None, *, known: bool = False) -> bool:
+        """Whether the password made this hash; `known` callers have some places of their own.
 
         Without a hash (nobody has this e-mail address) the answer is no, and takes as long.
         """
         if len(_bytes(password)) > MAX_BYTES:
             password, stored = "", None
-        return await self._run(lambda: self._verify(stored or self._nobody, password))
+        return await self._run(lambda: self._verify(stored or self._nobody, password), known=known)
 
     def outdated(self, stored: str) -> bool:
         """Whether a hash was made with other figures than today's."""
@@ -80,18 +86,21 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(blocking=False):
-            raise Unavailable(
-                "Too many people log in at once. Try again in a moment.", retry_after=2
-            )
+    async def _run(self, work: Callable[[], T], *, known: bool = False) -> T:
+        places = self._places
+        if not places.acquire(blocking=False):
+            places = self._reserved
+            if not known or not places.acquire(blocking=False):
+                raise Unavailable(
+                    "Too many people log in at once. Try again in a moment.", retry_after=2
+                )
         try:
             future: Future[T] = self._threads.submit(work)
         except RuntimeError:
-            self._places.release()
+            places.release()
             raise Unavailable("The server is shutting down.") from None
         # Released by the thread's own future: a caller that was cancelled leaves its work behind.
-        future.add_done_callback(lambda _: self._places.release())
+        future.add_done_callback(lambda _: places.release())
         return await asyncio.wrap_future(future)
 
 

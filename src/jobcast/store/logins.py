@@ -62,6 +62,12 @@ def add_login(
     )
 
 
+def came_from(conn: Connection, *, user_id: str, address: str) -> bool:
+    """Whether a login of the user that is still kept began at this network address."""
+    query = select(logins.c.id).where(logins.c.user_id == user_id, logins.c.address == address)
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def login_by_id(conn: Connection, *, login_id: str, lock: bool = False) -> Login | None:
     """The login with this id; `lock` makes others that lock it wait for the transaction's end."""
     query = select(logins).where(logins.c.id == login_id)

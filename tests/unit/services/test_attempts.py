@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from tests.unit.services.world import PASSWORD, World
 
-from jobcast.domain.errors import RateLimited, Unauthorized
+from jobcast.domain.errors import RateLimited, Unauthorized, Unavailable
 from jobcast.services.attempts import ADDRESS, FREE, WAITING, delay
 from jobcast.services.logins import Tokens
 
@@ -106,6 +106,30 @@ async def test_nobody_locks_an_owner_out_from_elsewhere(world: World) -> None:
         await login(world, "wrong horse", address=ELSEWHERE)
 
     assert isinstance(await login(world, PASSWORD), Tokens)
+
+
+async def test_a_network_of_ipv6_is_one_address(world: World) -> None:
+    await world.register()
+    for n in range(FREE):
+        await login(world, "wrong horse", address=f"2001:db8:1:2::{n}")
+
+    same = await login(world, PASSWORD, address="2001:db8:1:2:ffff::1")
+    other = await login(world, PASSWORD, address="2001:db8:1:3::1")
+
+    assert same == "Too many failed logins. Try again in 1 seconds."
+    assert isinstance(other, Tokens)
+
+
+async def test_guesses_from_everywhere_at_once_do_not_keep_the_owner_out(world: World) -> None:
+    await world.register()
+    await login(world, PASSWORD)
+    places = world.accounts._passwords._places
+    while places.acquire(blocking=False):  # as a thousand guesses do
+        pass
+
+    assert isinstance(await login(world, PASSWORD), Tokens)
+    with pytest.raises(Unavailable):
+        await login(world, PASSWORD, address=ELSEWHERE)
 
 
 async def test_one_address_tries_a_hundred_passwords_over_all_accounts(world: World) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.services.world import cheap_passwords
 
 from jobcast.domain.errors import Unavailable
-from jobcast.services.passwords import Passwords
+from jobcast.services.passwords import RESERVED, Passwords
 
 
 async def test_by_default_the_figures_are_those_of_owasp() -> None:
@@ -65,6 +65,25 @@ async def test_one_more_than_may_wait_is_told_to_come_back(monkeypatch: pytest.M
     await asyncio.gather(*tasks)
 
     assert refused.value.retry_after == 2
+    assert await passwords.matches("x", None)
+    passwords.close()
+
+
+async def test_whoever_is_known_has_places_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(Passwords, "_verify", lambda *_: gate.wait(10))
+    passwords = Passwords(memory_kib=8, time_cost=1, threads=1, waiting=0)
+    strangers = [asyncio.create_task(passwords.matches("x", None))]
+    await asyncio.sleep(0)
+    known = [asyncio.create_task(passwords.matches("x", None, known=True)) for _ in range(RESERVED)]
+    await asyncio.sleep(0)
+
+    for is_known in (True, False):
+        with pytest.raises(Unavailable):
+            await passwords.matches("x", None, known=is_known)
+    gate.set()
+
+    assert all(await asyncio.gather(*strangers, *known))
     assert await passwords.matches("x", None)
     passwords.close()
 
