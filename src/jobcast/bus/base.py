@@ -221,6 +221,11 @@ def guest_topic(name: str) -> str:
     return f"guests/{name}"
 
 
+def seats_topic(tenant_id: str) -> str:
+    """Where a gateway says how many sockets a tenant has on it."""
+    return f"seats/{tenant_id}"
+
+
 def queue_topic(queue: str) -> str:
     """Wakes workers of a queue: something in it has become ready."""
     return f"queue:{queue}"

@@ -18,6 +18,8 @@ from jobcast.gateway.hub import REPAIR_EVERY, Hub
 from jobcast.gateway.queue_metrics import QueueMetrics
 from jobcast.gateway.readiness import Phase
 from jobcast.gateway.rooms import RENEW_EVERY, SETTLE_EVERY, Rooms
+from jobcast.gateway.seats import LOOK_EVERY as SEATS_EVERY
+from jobcast.gateway.seats import SharedSeats
 from jobcast.gateway.state import Gateway
 from jobcast.gateway.ws.registry import TICK_EVERY, Connections
 from jobcast.gateway.ws.revoked import LOOK_EVERY, Revoked
@@ -179,6 +181,8 @@ async def build_gateway(
     stack.push_async_callback(revoked.close)
     _measure(gateway)
 
+    seats = SharedSeats(gateway.seats, ground.bus, clock, limit=settings.max_connections)
+    stack.push_async_callback(seats.close)
     errands = _errands(ground)
     gateway.readiness.call_on_drain(errands.stop)
 
@@ -193,6 +197,7 @@ async def build_gateway(
             "presence": (rooms.settle, SETTLE_EVERY),
             "connections": (connections.tick, TICK_EVERY),
             "revoked": (revoked.tick, LOOK_EVERY),
+            "seats": (seats.look, SEATS_EVERY),
             "bus": (watch_bus, 1.0),
             "bulk": (errands.tick, ERRANDS_EVERY),
         },

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     max_batch: values.Count = 1_000
     max_batch_bytes: values.Count = 16_777_216
     max_page_size: values.Count = 100
-    #: Open sockets of a tenant on one gateway process.
+    #: Open sockets of a tenant, over all gateways.
     max_connections: values.Count = 10_000
     max_message_bytes: values.Count = 65_536
     max_subscriptions: values.Count = 128
