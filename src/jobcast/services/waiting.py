@@ -24,6 +24,9 @@ FRESH: Final = 10.0
 SHARE: Final = 10
 """Counting takes a tenth of the time at most, however long one takes."""
 
+ROUNDS: Final = 100
+"""Counts that one who asks waits for near the limit, at most."""
+
 TENANTS: Final = 10_000
 RETRY_AFTER: Final = 5.0
 
@@ -69,7 +72,7 @@ class Waiting:
         of it, in any case.
         """
         known, fresh = self._counts.get(tenant_id), False
-        while True:
+        for _ in range(ROUNDS):
             if known is None or self._now() >= known.until:
                 known, fresh = await self._count(tenant_id), True
             if known.room < count:
@@ -84,6 +87,9 @@ class Waiting:
                 known, fresh = await self._count(tenant_id), True
             else:
                 known, fresh = latest, False
+        else:
+            assert known is not None
+            raise _too_many(known.limit)
         known.given += count
         known.added += count
         self._under_way[tenant_id] += count

@@ -11,6 +11,7 @@ from jobcast.domain.access import Scope
 from jobcast.gateway.http.body import read
 from jobcast.gateway.http.credentials import allowed
 from jobcast.gateway.http.envelope import success
+from jobcast.gateway.http.faults import note_submitter
 from jobcast.gateway.http.job_shapes import TAG
 from jobcast.gateway.http.operation import Operation, route
 from jobcast.gateway.state import Gateway
@@ -22,10 +23,13 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
     """The routes of this resource."""
 
     async def bulk(request: Request) -> Response:
-        principal = await allowed(gateway, request, Scope.WRITE)
+        principal = await allowed(gateway, request, Scope.WRITE, counted=False)
+        note_submitter(request, principal)
         body = await read(request, BulkBody)
+        quota = await gateway.limiter.submissions(principal)
         job = await gateway.bulk.request(principal, body)
-        headers = {"Location": f"{request.scope.get('root_path', '')}/api/jobs/{job.id}"}
+        mounted = request.scope.get("root_path", "")
+        headers = {**quota.headers(), "Location": f"{mounted}/api/jobs/{job.id}"}
         sentence = f"Bulk {body.action} scheduled"
         return success(sentence, Raw(render_job(job)), status=202, headers=headers)
 
@@ -40,7 +44,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 text="The filter is the list's; `{}` is every job of the tenant, as far as it was "
                 "there when this came in. Answers with a job that tells how far it has come, and "
                 "whose result counts the jobs that matched, were changed and were skipped. Only "
-                "jobs that have ended are deleted.",
+                "jobs that have ended are deleted. It counts as one submission.",
                 status=202,
                 body=BulkBody,
                 data=JobShape,

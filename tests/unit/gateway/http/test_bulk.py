@@ -1,9 +1,10 @@
 """One action on all jobs that match: what it touches, what it leaves, and how it tells."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.whole_house import House, data, faults, refused
+from tests.support.whole_house import House, data, faults, house_of, refused
 from tests.support.workshop import Workshop
 
 from jobcast.domain.access import Scope
@@ -156,3 +157,12 @@ async def test_so_many_at_once_and_no_more(house: House, monkeypatch: pytest.Mon
     assert answer.status_code == 429
     assert answer.json()["code"] == "QUOTA_EXCEEDED"
     assert answer.headers["retry-after"] == "5"
+
+
+async def test_it_counts_as_a_submission(tmp_path: Path, workshop: Workshop) -> None:
+    async with house_of(workshop.app, tmp_path, key_rate_limit=1) as small:
+        body = {"action": "cancel", "filter": {}}
+        first, second = [await small("POST", "/api/jobs/bulk", body) for _ in range(2)]
+
+    assert (first.status_code, first.headers["x-ratelimit-remaining"]) == (202, "0")
+    assert second.status_code == 429
