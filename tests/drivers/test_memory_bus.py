@@ -10,6 +10,7 @@ from tests.suites.presence import BRIEF, PresenceSuite
 
 from jobcast.bus import memory
 from jobcast.bus.base import (
+    KEPT_MS,
     Bus,
     channel_topic,
     guest_topic,
@@ -111,3 +112,21 @@ def test_topics_of_different_kinds_never_meet() -> None:
         "guests/x",
     }
     assert channel_topic("a", "b:c") != channel_topic("a:b", "c")
+
+
+async def test_all_histories_together_take_no_more_than_they_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "KEPT_BYTES", 1_000)
+    bus = MemoryBus()
+    for number in range(50):
+        await bus.post(channel_topic("acme", f"c{number % 20}"), b"x" * 100, key=None, now=NOW)
+        assert bus._bytes == sum(kept.size for kept in bus._channels.values()) <= 1_000
+
+    quiet = await bus.history(channel_topic("acme", "c19"), after=0, epoch="e", now=NOW)
+    loud = await bus.history(channel_topic("acme", "c9"), after=0, epoch=None, now=NOW)
+
+    assert (quiet.messages, quiet.complete) == ([], False)
+    assert len(loud.messages) > 0
+    await bus.history(channel_topic("acme", "c9"), after=0, epoch=None, now=NOW + 2 * KEPT_MS)
+    assert bus._bytes == sum(kept.size for kept in bus._channels.values())

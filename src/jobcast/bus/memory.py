@@ -29,6 +29,9 @@ KEPT_MESSAGES = 100
 KEPT_CHANNELS = 10_000
 """Channels with a history; beyond, the one that was silent longest is forgotten."""
 
+KEPT_BYTES = 64 * 1024 * 1024
+"""Of all histories together; beyond, the channel that was silent longest is forgotten."""
+
 KEPT_KEYS = 100_000
 """Keys of posts that are remembered, for a day at most; beyond, the oldest one is forgotten."""
 
@@ -61,6 +64,7 @@ class MemoryBus(Bus):
         self._readers: dict[str, list[Receive]] = {}
         self._remembered = Remembered()
         self._channels: OrderedDict[str, _Channel] = OrderedDict()
+        self._bytes = 0
 
     async def open(self) -> None:
         """Nothing to connect to."""
@@ -101,7 +105,11 @@ class MemoryBus(Bus):
         kept = self._channel(channel)
         self._channels.move_to_end(channel)
         self._touch(channel, now)
+        size = kept.size
         message = kept.append(channel, body, now=now)
+        self._bytes += kept.size - size
+        while self._bytes > KEPT_BYTES and len(self._channels) > 1:
+            self._forget_one()
         post = Post(message.number, kept.epoch)
         if key is not None:
             self._keys.pop((channel, key), None)
@@ -112,7 +120,11 @@ class MemoryBus(Bus):
         return post
 
     async def history(self, channel: str, *, after: int, epoch: str | None, now: int) -> History:
-        return self._channel(channel).since(after, epoch, now=now)
+        kept = self._channel(channel)
+        before = kept.size
+        found = kept.since(after, epoch, now=now)
+        self._bytes += kept.size - before
+        return found
 
     async def recall(self, job_id: str) -> bytes | None:
         return self._remembered.recall(job_id)
@@ -202,8 +214,13 @@ class MemoryBus(Bus):
         if kept is None:
             kept = self._channels[name] = _Channel()
             if len(self._channels) > KEPT_CHANNELS:
-                self._channels.popitem(last=False)
+                self._forget_one()
         return kept
+
+    def _forget_one(self) -> None:
+        """The history of the channel that was silent longest."""
+        _, oldest = self._channels.popitem(last=False)
+        self._bytes -= oldest.size
 
 
 class _MemorySubscriber(Subscriber):
@@ -236,13 +253,17 @@ class _Channel:
     def __init__(self) -> None:
         self.epoch = new_id()
         self.offset = 0
-        self._kept: deque[tuple[int, Message]] = deque(maxlen=KEPT_MESSAGES)
+        self.size = 0
+        self._kept: deque[tuple[int, Message]] = deque()
 
     def append(self, topic: str, body: bytes, *, now: int) -> Message:
         self._forget(now)
         self.offset += 1
         message = Message(topic, self.offset, body, self.epoch)
         self._kept.append((now, message))
+        self.size += len(body)
+        if len(self._kept) > KEPT_MESSAGES:
+            self._drop()
         return message
 
     def since(self, after: int, epoch: str | None, *, now: int) -> History:
@@ -255,4 +276,8 @@ class _Channel:
 
     def _forget(self, now: int) -> None:
         while self._kept and self._kept[0][0] <= now - KEPT_MS:
-            self._kept.popleft()
+            self._drop()
+
+    def _drop(self) -> None:
+        _, message = self._kept.popleft()
+        self.size -= len(message.body)
