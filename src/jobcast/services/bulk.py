@@ -219,7 +219,7 @@ class _Step:
     async def __call__(self, ids: Sequence[str]) -> _Done:
         match self._action:
             case Action.CANCEL:
-                return await _each(ids, partial(self._changes.cancel, waiting_only=False))
+                return _done(ids, await self._changes.cancel_all(ids))
             case Action.RETRY:
                 return await _each(ids, partial(self._changes.put_back, tenant_id=self._tenant_id))
             case Action.DELETE:
@@ -232,6 +232,20 @@ class _Step:
         await self._announcer.void({job_id: seq + 1 for job_id, seq in gone.items()})
         kept = [job_id for job_id in ids if job_id not in gone]
         return _Done(len(gone), [f"{job_id}: {KEPT}" for job_id in kept])
+
+
+def _done(ids: Sequence[str], answers: Sequence[Outcome]) -> _Done:
+    """What became of jobs that were changed in one go."""
+    reasons = [
+        _reason(job_id, answer)
+        for job_id, answer in zip(ids, answers, strict=True)
+        if not isinstance(answer, Changed)
+    ]
+    return _Done(len(ids) - len(reasons), reasons)
+
+
+def _reason(job_id: str, answer: JobcastError | None) -> str:
+    return f"{job_id}: {'Job not found' if answer is None else answer.message}"
 
 
 async def _each(ids: Sequence[str], change: Callable[[str], Awaitable[Outcome]]) -> _Done:
@@ -252,8 +266,7 @@ async def _each(ids: Sequence[str], change: Callable[[str], Awaitable[Outcome]])
             if isinstance(answer, Changed):
                 changed += 1
             else:
-                said = "Job not found" if answer is None else answer.message
-                reasons.append(f"{job_id}: {said}")
+                reasons.append(_reason(job_id, answer))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):

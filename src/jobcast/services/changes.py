@@ -1,5 +1,7 @@
 """What users do to a job that is there, for those who have asked their rights already."""
 
+from collections.abc import Sequence
+
 from jobcast.services.announcing import Announcer
 from jobcast.services.waiting import Waiting
 from jobcast.store.base import Changed, Outcome, Store
@@ -22,6 +24,16 @@ class Changes:
         if isinstance(answer, Changed) and answer.job.session_id is not None:
             await self._announcer.cancelling(answer.job)
         return await self._announced(answer)
+
+    async def cancel_all(self, job_ids: Sequence[str]) -> list[Outcome]:
+        """As `cancel`, of many at once, also those that run; in their order."""
+        answers = await self._store.cancel_all(job_ids)
+        done = [answer for answer in answers if isinstance(answer, Changed)]
+        for change in done:
+            if change.job.session_id is not None:
+                await self._announcer.cancelling(change.job)
+        await self._announcer.changed(done)
+        return answers
 
     async def put_back(self, job_id: str, tenant_id: str, *, payload: str | None = None) -> Outcome:
         """Puts a FAILED or CANCELLED job back; raises QuotaExceeded where too many wait."""

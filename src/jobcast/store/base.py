@@ -175,6 +175,9 @@ class Store(Protocol):
         None when there is no such job.
         """
 
+    async def cancel_all(self, job_ids: Sequence[str]) -> list[Outcome]:
+        """As `cancel`, of many at once, also those that run; in their order."""
+
     async def resubmit(self, job_id: str, *, payload: str | None) -> Outcome:
         """Puts a FAILED or CANCELLED job back in its queue; None when there is no such job."""
 

@@ -9,7 +9,7 @@ import pytest
 from tests.suites.workbench import DONE, FAILED, Bench, changed, fence_of
 
 from jobcast.domain.errors import Conflict, InvalidOperation
-from jobcast.domain.job import Event, State
+from jobcast.domain.job import Event, EventType, State
 from jobcast.domain.lifecycle import (
     Cancel,
     DiedAlone,
@@ -64,6 +64,28 @@ class Cancelling:
         await bench.finish(fence, Released())
         assert list((await bench.store.renew_session("s1")).cancels) == []
         assert await bench.state(other.job_id) is State.PROCESSING
+
+    async def test_many_are_cancelled_at_once_each_by_its_own_state(self, bench: Bench) -> None:
+        done = await bench.start()
+        await bench.finish(done, DONE)
+        running = await bench.start()
+        waiting = await bench.put()
+        later = await bench.put(run_at=bench.clock.now() + 60_000)
+
+        answers = await bench.store.cancel_all(
+            [waiting.id, "nobody", done.job_id, running.job_id, later.id]
+        )
+
+        cancelled, unknown, ended, asked, put_off = answers
+        assert changed(cancelled).job.state is State.CANCELLED
+        assert [event.type for event in changed(cancelled).events] == [EventType.CANCELLED]
+        assert changed(cancelled).events[0].change is not None
+        assert unknown is None
+        assert isinstance(ended, InvalidOperation)
+        assert changed(asked).job.cancel_requested
+        assert (changed(asked).job.state, changed(asked).events) == (State.PROCESSING, ())
+        assert changed(put_off).job.state is State.CANCELLED
+        assert await bench.store.cancel_all([]) == []
 
     async def test_a_result_that_comes_first_wins(self, bench: Bench) -> None:
         fence = await bench.start(webhook_url=URL)

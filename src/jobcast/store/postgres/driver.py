@@ -169,6 +169,11 @@ class PostgresStore:
             )
         )
 
+    async def cancel_all(self, job_ids: Sequence[str]) -> list[Outcome]:
+        return await self._pool.run(
+            lambda raw: running.cancel_all(raw, job_ids, now=self._now, shard=self._shard)
+        )
+
     async def resubmit(self, job_id: str, *, payload: str | None) -> Outcome:
         return await self._pool.run(
             lambda raw: running.resubmit(

@@ -158,6 +158,25 @@ async def cancel(
     return (await save(raw, [Changed(change.job, change.events)], under, shard=shard))[0]
 
 
+async def cancel_all(
+    raw: Raw, job_ids: Sequence[str], *, now: int | None, shard: int
+) -> list[Outcome]:
+    """As `cancel`, of many; those that wait and those that run."""
+    under = locked(await raw.fetch(statements.LOCK_JOBS, now, list(job_ids)))
+    answers: dict[str, Outcome] = {}
+    changes: list[Changed] = []
+    for job_id, job in under.jobs.items():
+        refusal = cancel_refusal(job.status, waiting_only=False)
+        if refusal is not None:
+            answers[job_id] = InvalidOperation(refusal)
+            continue
+        change = apply(job, Cancel(), now=under.now)
+        changes.append(Changed(change.job, change.events))
+    for saved in await save(raw, changes, under, shard=shard):
+        answers[saved.job.id] = saved
+    return [answers.get(job_id) for job_id in job_ids]
+
+
 async def resubmit(
     raw: Raw, job_id: str, *, payload: str | None, now: int | None, shard: int
 ) -> Outcome:

@@ -139,6 +139,11 @@ class SqliteStore:
             )
         )
 
+    async def cancel_all(self, job_ids: Sequence[str]) -> list[Outcome]:
+        return await self._writer(
+            lambda link: running.cancel_all(link.raw, job_ids, now=self._clock.now())
+        )
+
     async def resubmit(self, job_id: str, *, payload: str | None) -> Outcome:
         return await self._writer(
             lambda link: running.resubmit(

@@ -227,6 +227,22 @@ def cancel(raw: sqlite3.Connection, job_id: str, *, waiting_only: bool, now: int
     return save(raw, [Changed(change.job, change.events)], now=now)[0]
 
 
+def cancel_all(raw: sqlite3.Connection, job_ids: Sequence[str], *, now: int) -> list[Outcome]:
+    """As `cancel`, of many; those that wait and those that run."""
+    answers: dict[str, Outcome] = {}
+    changes: list[Changed] = []
+    for job_id, job in load(raw, job_ids, payload=False).items():
+        refusal = cancel_refusal(job.status, waiting_only=False)
+        if refusal is not None:
+            answers[job_id] = InvalidOperation(refusal)
+            continue
+        change = apply(job, Cancel(), now=now)
+        changes.append(Changed(change.job, change.events))
+    for saved in save(raw, changes, now=now):
+        answers[saved.job.id] = saved
+    return [answers.get(job_id) for job_id in job_ids]
+
+
 def resubmit(
     raw: sqlite3.Connection, job_id: str, *, payload: str | None, capped: Capped, now: int
 ) -> Outcome:
