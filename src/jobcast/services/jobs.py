@@ -1,8 +1,7 @@
 """Use cases on jobs, shared by HTTP, WebSocket, handlers and CLI."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -136,12 +135,21 @@ class Jobs:
                 raise _within(f"jobs[{place}]", problem) from None
             key = idempotency and Idempotency(f"{idempotency.key}#{place}", idempotency.digest)
             batch.append(Submit(job, key))
-        async with self._admitted(batch) as made:
+        counts = Counter(submit.job.tenant_id for submit in batch)
+        made: Counter[str] = Counter()
+        admitted: list[str] = []
+        try:
+            for tenant, count in counts.items():
+                if await self._admit(batch, tenant, count=count):
+                    admitted.append(tenant)
             await self._enter_tenants(principal, [submit.job for submit in batch])
             answers = await self._store.submit(batch, together=True)
             done = [answer for answer in answers if isinstance(answer, Submitted)]
-            made.extend(done)
-            await self._announcer.changed(Changed(a.job, a.events) for a in done if a.events)
+            made.update(answer.job.tenant_id for answer in done if answer.events)
+        finally:
+            for tenant in admitted:
+                self._waiting.settled(tenant, count=counts[tenant], made=made[tenant])
+        await self._announcer.changed(Changed(a.job, a.events) for a in done if a.events)
         return done
 
     async def get(self, principal: Principal, job_id: str) -> Job:
@@ -243,34 +251,30 @@ class Jobs:
         await self._submits.drained()
 
     async def _enter(self, principal: Principal, submit: Submit) -> Submitted:
-        async with self._admitted([submit]) as made:
+        tenant, made = submit.job.tenant_id, 0
+        admitted = await self._admit([submit], tenant, count=1)
+        try:
             await self._enter_tenants(principal, [submit.job])
             submitted = await self._submitted(submit)
-            made.append(submitted)
+            made = 1 if submitted.events else 0
+        finally:
+            if admitted:
+                self._waiting.settled(tenant, made=made)
         return submitted
 
-    @asynccontextmanager
-    async def _admitted(self, batch: Sequence[Submit]) -> AsyncIterator[list[Submitted]]:
-        """Room for these jobs to wait; what was made of them goes into the list.
+    async def _admit(self, batch: Sequence[Submit], tenant: str, *, count: int) -> bool:
+        """Makes room for `count` jobs of a tenant to wait; raises QuotaExceeded.
 
-        What is there already needs none: it is answered also where nobody else is let in.
+        What is there already needs none: it is answered also where nobody else is let in. Then the
+        answer is False, and nothing has to be settled.
         """
-        made: list[Submitted] = []
-        admitted: Counter[str] = Counter()
         try:
-            for tenant, count in Counter(submit.job.tenant_id for submit in batch).items():
-                try:
-                    await self._waiting.admit(tenant, count=count)
-                except QuotaExceeded:
-                    if not await self._stand_already(batch, tenant):
-                        raise
-                else:
-                    admitted[tenant] = count
-            yield made
-        finally:
-            new = Counter(one.job.tenant_id for one in made if one.events)
-            for tenant, count in admitted.items():
-                self._waiting.settled(tenant, count=count, made=new[tenant])
+            await self._waiting.admit(tenant, count=count)
+        except QuotaExceeded:
+            if not await self._stand_already(batch, tenant):
+                raise
+            return False
+        return True
 
     async def _stand_already(self, batch: Sequence[Submit], tenant: str) -> bool:
         now = self._clock.now()
