@@ -2,7 +2,7 @@
 
 Interleaves wrong passwords for e-mail addresses that are registered and for others that are not,
 each from a network address of its own, and compares the times by the Mann-Whitney test:
-`python bench/login_timing.py [PAIRS]`. A p above 0.01 tells nothing.
+`python -m bench.login_timing [PAIRS]`. A p above 0.01 tells nothing.
 """
 
 import asyncio
