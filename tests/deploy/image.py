@@ -106,13 +106,16 @@ class Container:
             self._process.wait()
 
 
+@functools.cache
 def interpreter() -> str:
     """A Python 3.11 or newer, if possible one that any user of this machine may run."""
+    needed = "import sys" if shutil.which("uv") else "import ensurepip, sys"
     for found in (sys.executable, shutil.which("python3", path="/usr/local/bin:/usr/bin")):
-        if found is not None and _everyones(Path(found).resolve()):
-            asked = "import sys; print(sys.version_info >= (3, 11))"
-            if run([found, "-c", asked]).strip() == "True":
-                return found
+        if found is None or not _everyones(Path(found).resolve()):
+            continue
+        asked = [found, "-c", f"{needed}; sys.exit(sys.version_info < (3, 11))"]
+        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+            return found
     return sys.executable
 
 
