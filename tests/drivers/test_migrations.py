@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -93,3 +94,23 @@ async def test_a_database_that_is_away_is_said_in_a_sentence() -> None:
     missing = shared_server().url.rpartition("/")[0] + "/not_there"
     with pytest.raises(Unavailable, match="not_there"):
         await check(missing)
+
+
+async def test_an_older_schema_is_brought_up_and_gives_way_to_who_has_a_table(
+    empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_WAIT", "50ms")
+    monkeypatch.setattr(migrating, "AGAIN_AFTER", 0.01)
+    await migrate(empty_postgres_url)
+    reader = await asyncpg.connect(empty_postgres_url)
+    await reader.execute("ALTER TABLE jobs DROP COLUMN traceparent")
+    await reader.execute("UPDATE jobcast_schema SET version_num = '0001'")
+    with pytest.raises(Unavailable, match=r"\(0001\) is older than this release"):
+        await check(empty_postgres_url)
+    async with reader.transaction():
+        await reader.fetch("SELECT id FROM jobs")
+        with pytest.raises(Unavailable, match="A long transaction holds a table"):
+            await migrate(empty_postgres_url)
+    await reader.close()
+    assert await migrate(empty_postgres_url) == ["0002"]
+    await check(empty_postgres_url)
