@@ -67,12 +67,8 @@ class Hub:
         With `after`, every event with a higher seq; without, what comes from now on, and the last
         event of a job that has already ended. Raises NotFound.
         """
-        watch = JobWatch(job_id)
-        watches = self._jobs.setdefault(job_id, set())
-        watches.add(watch)
+        watch = await self.expect_job(job_id)
         try:
-            if len(watches) == 1:
-                await self._follow(job_topic(job_id), lambda batch: self._on_job(job_id, batch))
             job, events = await self._store.read(lambda conn: _past(conn, job_id, after))
             await self._bus.publish((), newest={job_id: job.seq})
         except BaseException:
@@ -81,6 +77,27 @@ class Hub:
         page = [_message(event) for event in events]
         watch.open(job, page, after=after, whole=len(page) < PAGE)
         return watch
+
+    async def expect_job(self, job_id: str) -> JobWatch:
+        """Subscribes to a job that is about to be made under this id.
+
+        `welcome` it when it is committed, and nothing has to be read; or leave it.
+        """
+        watch = JobWatch(job_id)
+        watches = self._jobs.setdefault(job_id, set())
+        watches.add(watch)
+        if len(watches) == 1:
+            try:
+                await self._follow(job_topic(job_id), lambda batch: self._on_job(job_id, batch))
+            except BaseException:
+                await self.leave_job(watch)
+                raise
+        return watch
+
+    @staticmethod
+    def welcome(watch: JobWatch, job: Job, events: Sequence[Event]) -> None:
+        """The expected job is there, with these events; start the watch to get them."""
+        watch.open(job, [_message(event) for event in events], after=0, whole=True)
 
     async def advance(self, watch: JobWatch | TenantWatch) -> None:
         """Reads the next page of what a watch is behind by; one that was stopped gets none."""

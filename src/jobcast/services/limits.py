@@ -58,6 +58,15 @@ class Limiter:
         )
         self.attempts = Attempts(storage, clock=clock)
 
+    async def submission(self, principal: Principal) -> None:
+        """Counts a submitted job for a caller who is not told what is left.
+
+        Raises TooManySubmissions.
+        """
+        window, who, limit = self._window(principal)
+        if not await window.take(who, limit=limit, count=1):
+            raise await self._too_many(principal, count=1)
+
     async def submissions(self, principal: Principal, *, count: int = 1) -> Quota:
         """Counts `count` submitted jobs, all or none, and answers with what is left.
 
@@ -70,13 +79,9 @@ class Limiter:
                 f"so a batch of {count} jobs is too large."
             )
             raise InvalidRequest(sentence, fields={"jobs": [sentence]})
-        taken = await window.take(who, limit=limit, count=count)
-        remaining, reset = await window.state(who, limit=limit)
-        quota = Quota(limit=limit, remaining=remaining, reset=reset)
-        if not taken:
-            wait = await window.wait(who, limit=limit, count=count)
-            raise TooManySubmissions(quota, seconds=wait)
-        return quota
+        if not await window.take(who, limit=limit, count=count):
+            raise await self._too_many(principal, count=count)
+        return await self.quota(principal)
 
     async def quota(self, principal: Principal) -> Quota:
         """What is left to submit; counts nothing."""
@@ -147,6 +152,12 @@ class Limiter:
     async def may_mail(self, user_id: str) -> bool:
         """Counts a mail to this user that others may have asked for; False when it is too many."""
         return await self._moving.hit(RESET_MAILS, user_id)
+
+    async def _too_many(self, principal: Principal, *, count: int) -> TooManySubmissions:
+        window, who, limit = self._window(principal)
+        quota = await self.quota(principal)
+        wait = await window.wait(who, limit=limit, count=count)
+        return TooManySubmissions(quota, seconds=wait)
 
     def _window(self, principal: Principal) -> tuple[Window, str, int]:
         own = principal.rate_limit

@@ -229,6 +229,37 @@ async def test_nothing_comes_before_the_start_or_after_leaving(scene: Scene) -> 
     assert reader.seqs == [1, 2, 3]
 
 
+async def test_an_expected_job_is_followed_from_its_first_event_without_a_look_into_the_store(
+    scene: Scene,
+) -> None:
+    job = scene.bench.job()
+    watch = await scene.hub.expect_job(job.id)
+    [answer] = await scene.bench.submit(job)
+    assert isinstance(answer, Submitted)
+    await scene.announcer.changed([Changed(answer.job, answer.events)])
+    fence = await scene.claim(job.id)  # a worker was quicker than the answer
+
+    scene.hub.welcome(watch, answer.job, answer.events)
+    reader = Reader(scene.hub, watch)
+    assert reader.seqs == []
+    reader.start()
+    await scene.speak(fence)
+
+    assert reader.seqs == [1, 2, 3]
+    await scene.hub.repair()
+    assert scene.hub.repaired == 0
+    await reader.leave()
+
+
+async def test_a_job_that_was_expected_in_vain_leaves_nothing(scene: Scene) -> None:
+    job = scene.bench.job()
+    watch = await scene.hub.expect_job(job.id)
+    assert await scene.bus.wanted([job_topic(job.id)])
+    await scene.hub.repair()
+    await scene.hub.leave_job(watch)
+    assert not await scene.bus.wanted([job_topic(job.id)])
+
+
 async def test_the_bus_is_asked_for_a_job_only_while_it_is_watched(scene: Scene) -> None:
     job = await scene.put()
     topic = job_topic(job.id)

@@ -17,8 +17,9 @@ from jobcast.gateway.room_watching import RoomWatch
 from jobcast.gateway.state import Gateway
 from jobcast.gateway.tenant_watching import TenantWatch
 from jobcast.gateway.watching import JobWatch, Sink
+from jobcast.runtime.ids import new_id
 from jobcast.services.channels import sender_of
-from jobcast.services.job_input import parse_job
+from jobcast.services.job_input import JobBody, parse_job
 from jobcast.store.base import Idempotency
 from jobcast.wire import answers, commands
 from jobcast.wire.actions import Plain
@@ -106,20 +107,47 @@ class UseCases:
                 sentence = "Must have printable characters only"
                 raise InvalidRequest("Validation error", fields={"idempotencyKey": [sentence]})
             key = Idempotency(request.idempotency_key, hashlib.sha256(data).hexdigest())
-        await self._gateway.limiter.submissions(principal)
-        submitted = await self._gateway.jobs.submit(principal, body, idempotency=key)
-        job = submitted.job
-        shown = render_job(job)
-        if body.watch_token:
-            token, _ = self._gateway.accounts.credentials.watch_token(
-                tenant_id=job.tenant_id, job_id=job.id
+        if not request.subscribe:
+            await self._gateway.limiter.submission(principal)
+            submitted = await self._gateway.jobs.submit(principal, body, idempotency=key)
+            return submitted.job.id, self._shown(submitted.job, body), None
+        # Followed before it is there, so that nothing has to be read of it.
+        expecting = asyncio.create_task(self._gateway.hub.expect_job(job_id := new_id()))
+        watch: JobWatch | None = None
+        try:
+            await self._gateway.limiter.submission(principal)
+            watch = await expecting
+            submitted = await self._gateway.jobs.submit(
+                principal, body, idempotency=key, job_id=job_id
             )
-            shown = b'%b,"watchToken":"%b"}' % (shown[:-1], token.encode())
-        if not request.subscribe or job.id in self._jobs:
-            return job.id, shown, None
-        watch = await self._gateway.hub.watch_job(job.id, after=0)
-        self._jobs[job.id] = watch
-        return job.id, shown, watch
+        except BaseException:
+            expecting.add_done_callback(self._never_mind)
+            raise
+        job = submitted.job
+        if job.id == job_id and submitted.events:
+            self._gateway.hub.welcome(watch, job, submitted.events)
+        else:
+            await self._gateway.hub.leave_job(watch)
+            watch = None
+            if job.id not in self._jobs:
+                watch = await self._gateway.hub.watch_job(job.id, after=0)
+        if watch is not None:
+            self._jobs[job.id] = watch
+        return job.id, self._shown(job, body), watch
+
+    def _shown(self, job: Job, body: JobBody) -> bytes:
+        shown = render_job(job)
+        if not body.watch_token:
+            return shown
+        token, _ = self._gateway.accounts.credentials.watch_token(
+            tenant_id=job.tenant_id, job_id=job.id
+        )
+        return b'%b,"watchToken":"%b"}' % (shown[:-1], token.encode())
+
+    def _never_mind(self, expecting: "asyncio.Task[JobWatch]") -> None:
+        """A job that was expected does not come."""
+        if not expecting.cancelled() and expecting.exception() is None:
+            self._gateway.hub.forget_job(expecting.result())
 
     def start(self, watch: JobWatch) -> None:
         """Starts a watch whose answer has been sent."""
