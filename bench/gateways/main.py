@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import sys
 from typing import Any, Final
@@ -21,15 +22,18 @@ def main() -> None:
     options = _options()
     if shutil.which("node") is None or not (NODE / "node_modules").is_dir():
         raise SystemExit("The peers need Node.js, and `npm ci` in bench/gateways/node.")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a file for each socket
     found: dict[str, Any] = {"cpus": os.cpu_count(), "python": sys.version.split()[0]}
     wanted = options.only.split(",")
     if "fanout" in wanted:
         found["fanout"] = [
-            {"server": kind, "readers": readers, "burst": burst}
-            | fanout.fan_out(kind, readers, burst=burst, seconds=options.seconds)
+            row
             for readers in map(int, options.readers.split(","))
             for burst in map(int, options.bursts.split(","))
-            for kind in options.kinds.split(",")
+            for row in fanout.fan_out(
+                options.kinds.split(","), readers, burst=burst, turns=options.turns
+            )
         ]
     if "idle" in wanted:
         found["idle"] = idle.idle(options.connections, seconds=options.idle_seconds)
@@ -58,7 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kinds", default=",".join(SERVERS), help="servers of the fan-out")
     parser.add_argument("--readers", default="1000,5000")
     parser.add_argument("--bursts", default=f"1,{BURST}", help="events that are sent at once")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each fan-out")
+    parser.add_argument("--turns", type=int, default=10, help="of each server of a fan-out")
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--idle-seconds", type=float, default=50.0)
     parser.add_argument("--systems", default=",".join(latency.SYSTEMS), help="of the latency")

@@ -24,10 +24,9 @@ SERVERS: Final = {
     "starlette": [sys.executable, str(HERE / "servers.py"), "starlette"],
     "floor": [sys.executable, str(HERE / "servers.py"), "floor"],
 }
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-TICK_SECONDS: Final = 1.5 / TICKS
-"""What a process at rest may use for its own upkeep within `QUIET_SECONDS`: one tick."""
 QUIET_SECONDS: Final = 0.5
+UPKEEP_SECONDS: Final = 0.02
+"""What a process at rest may use for its own upkeep within that time."""
 HANDSHAKE: Final = (
     "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
@@ -47,8 +46,10 @@ class Served:
     @property
     def cpu(self) -> float:
         """Seconds of CPU that the process has used, all its threads together."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        spent = 0
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
+            spent += int(path.read_text().split()[0])
+        return spent / 1e9
 
     @property
     def memory(self) -> int:
@@ -61,7 +62,7 @@ class Served:
         used, since = self.cpu, time.monotonic()
         while time.monotonic() - since < QUIET_SECONDS:
             time.sleep(QUIET_SECONDS / 10)
-            if self.cpu - used > TICK_SECONDS:
+            if self.cpu - used > UPKEEP_SECONDS:
                 used, since = self.cpu, time.monotonic()
 
     def send(self, count: int) -> None:

@@ -42,10 +42,8 @@ def _fanout(rows: list[dict[str, Any]]) -> Iterator[str]:
     speed = {(r["readers"], r["burst"], r["server"]): r["framesPerCpuSecond"] for r in rows}
     for readers, burst in sorted({(r["readers"], r["burst"]) for r in rows}):
         ours = speed.get((readers, burst, "jobcast"))
-        for peer, aim in (
-            ("node ws", AIM_SINGLE if burst == 1 else AIM_BURST),
-            ("floor", AIM_FLOOR),
-        ):
+        aims = {"node ws": AIM_SINGLE, "floor": AIM_FLOOR} if burst == 1 else {"node ws": AIM_BURST}
+        for peer, aim in aims.items():
             theirs = speed.get((readers, burst, peer))
             if ours and theirs:
                 yield f"{readers:>8} {burst:>6}  x {peer}: {ours / theirs:.2f} (aim {aim})"
