@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from tests.support.redis_server import RedisServer
 
 JOB: Final = json.dumps({"type": "noop", "payload": {"text": "x" * 138}}).encode()
 TALKERS: Final = 64
-WARM_UP: Final = 100
+WARM_UP: Final = 50
 PAUSE: Final = 0.02
 
 PLAIN: Final = ("--appendonly", "no")
@@ -95,22 +95,35 @@ SYSTEMS: Final[dict[str, Callable[[], AbstractContextManager[list[Place]]]]] = {
 }
 
 
-def measure(place: Place, *, rounds: int, seconds: float) -> dict[str, Any]:
-    """One job at a time on an idle system, as many as it can, and half as many."""
-    crowd = Crowd([Talker(*place) for _ in range(TALKERS)], JOB)
-    try:
-        idle = [_round(crowd) for _ in range(WARM_UP + rounds)][WARM_UP:]
-        _as_fast_as_it_can(crowd, seconds / 2)
-        rate = _as_fast_as_it_can(crowd, seconds)
-        _rest(crowd)
-        loaded = _at(crowd, rate / 2, seconds)
+def measure(names: Sequence[str], *, rounds: int, seconds: float) -> dict[str, Any]:
+    """One job at a time on idle systems, as many as each can, and half as many.
+
+    The single jobs go to all systems in turns: what a sync to disk takes may change at any moment.
+    """
+    with ExitStack() as stack:
+        crowds = {}
+        for name in names:
+            place = stack.enter_context(SYSTEMS[name]())[0]
+            crowds[name] = Crowd([Talker(*place) for _ in range(TALKERS)], JOB)
+            stack.callback(crowds[name].close)
+        idle: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(WARM_UP + rounds):
+            for name, crowd in crowds.items():
+                idle[name].append(_round(crowd))
         return {
-            "idle": _percentiles(idle),
-            "jobsPerSecond": round(rate),
-            "halfOfThat": _percentiles(loaded),
+            name: {"idle": _percentiles(idle[name][WARM_UP:]), **_loaded(crowd, seconds)}
+            for name, crowd in crowds.items()
         }
-    finally:
-        crowd.close()
+
+
+def _loaded(crowd: Crowd, seconds: float) -> dict[str, Any]:
+    _as_fast_as_it_can(crowd, seconds / 2)
+    rate = _as_fast_as_it_can(crowd, seconds)
+    _rest(crowd)
+    return {
+        "jobsPerSecond": round(rate),
+        "halfOfThat": _percentiles(_at(crowd, rate / 2, seconds)),
+    }
 
 
 def across(places: Sequence[Place], *, rounds: int) -> dict[str, Any]:

@@ -38,10 +38,9 @@ def main() -> None:
     if "idle" in wanted:
         found["idle"] = idle.idle(options.connections, seconds=options.idle_seconds)
     if "latency" in wanted:
-        found["latency"] = {
-            name: _latency(name, rounds=options.rounds, seconds=options.load_seconds)
-            for name in options.systems.split(",")
-        }
+        found["latency"] = latency.measure(
+            options.systems.split(","), rounds=options.rounds, seconds=options.load_seconds
+        )
     if "across" in wanted:
         with latency.jobcast(gateways=2) as places:
             found["across"] = {
@@ -49,11 +48,6 @@ def main() -> None:
                 "one": latency.across(places[:1], rounds=options.rounds),
             }
     print(json.dumps(found, indent=2) if options.json else report.text(found))
-
-
-def _latency(name: str, *, rounds: int, seconds: float) -> dict[str, Any]:
-    with latency.SYSTEMS[name]() as places:
-        return latency.measure(places[0], rounds=rounds, seconds=seconds)
 
 
 def _options() -> argparse.Namespace:
