@@ -33,6 +33,21 @@ class JobWatch:
     says: then `over` is called, once.
     """
 
+    __slots__ = (
+        "_ended",
+        "_missed",
+        "_over",
+        "_page",
+        "_sink",
+        "_waiting",
+        "_whole",
+        "job",
+        "job_id",
+        "last",
+        "recovered",
+        "seq",
+    )
+
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         self.job: Job
