@@ -1,6 +1,6 @@
 """The servers that bench/gateway.py measures, each a process of its own.
 
-    python bench/gateway_servers.py KIND
+    python bench/gateways/servers.py KIND
 
 It prints one line of JSON: where it listens and how to become a reader. Then, on every line `N` of
 standard input, it sends N events of 200 bytes to all its readers.
