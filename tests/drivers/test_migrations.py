@@ -89,8 +89,10 @@ async def test_an_older_schema_says_what_to_do_and_a_newer_one_is_fine(
 
 
 async def test_a_database_that_is_away_is_said_in_a_sentence() -> None:
-    with pytest.raises(Unavailable, match="The database cannot be used right now"):
+    with pytest.raises(Unavailable, match="The database cannot be used right now") as told:
         await migrate("postgresql://postgres@127.0.0.1:1/nothing")
+    assert "127.0.0.1" in str(told.value)
+    assert "127.0.0.1" not in told.value.message
     missing = shared_server().url.rpartition("/")[0] + "/not_there"
     with pytest.raises(Unavailable, match="not_there"):
         await check(missing)

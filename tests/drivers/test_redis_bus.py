@@ -96,8 +96,9 @@ async def test_while_redis_is_away_presence_says_so(redis: RedisServer) -> None:
             bus.standings(["channel:t/c"]),
             bus.channels("channel:t", now=NOW),
         ):
-            with pytest.raises(Unavailable, match="Redis cannot be used right now"):
+            with pytest.raises(Unavailable, match="Redis cannot be used right now") as told:
                 await question
+            assert str(redis.port) not in told.value.message
 
 
 async def until(true: Callable[[], object], seconds: float = 10) -> None:

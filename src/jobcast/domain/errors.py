@@ -111,11 +111,26 @@ class QuotaExceeded(JobcastError):
 
 
 class Unavailable(JobcastError):
-    """Starting, draining, or something that Jobcast stands on is away."""
+    """Starting, draining, or something that Jobcast stands on is away.
+
+    `detail` says why, for logs: it may name addresses of ours, which are no stranger's affair.
+    """
 
     code = "UNAVAILABLE"
     status = 503
     temporary = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fields: FieldErrors | None = None,
+        retry_after: float | None = None,
+        detail: str | None = None,
+    ) -> None:
+        super().__init__(message, fields=fields, retry_after=retry_after)
+        if detail is not None:
+            self.args = (f"{message} ({detail})",)
 
 
 class IllegalTransition(Exception):

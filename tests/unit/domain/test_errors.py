@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobcast.domain import errors
-from jobcast.domain.errors import InvalidRequest, JobcastError, RateLimited
+from jobcast.domain.errors import InvalidRequest, JobcastError, RateLimited, Unavailable
 
 TREE: dict[type[JobcastError], tuple[str, int, bool]] = {
     errors.JobcastError: ("INTERNAL_ERROR", 500, False),
@@ -46,3 +46,9 @@ def test_an_error_can_name_fields_and_when_to_come_back() -> None:
     problem = InvalidRequest("Validation error", fields={"email": ["Invalid email format"]})
     assert problem.fields == {"email": ["Invalid email format"]}
     assert RateLimited("Slow down.", retry_after=4.5).retry_after == 4.5
+
+
+def test_a_detail_is_for_logs_and_no_stranger_sees_it() -> None:
+    away = Unavailable("Redis is away: try again.", detail="connecting to 10.0.0.7:6379")
+    assert away.message == "Redis is away: try again."
+    assert str(away) == "Redis is away: try again. (connecting to 10.0.0.7:6379)"

@@ -303,4 +303,4 @@ async def _asked(question: Awaitable[T]) -> T:
 
 def _away(problem: BaseException) -> Unavailable:
     said = " ".join(str(problem).split()) or type(problem).__name__
-    return Unavailable(f"Redis cannot be used right now ({said}): try again.")
+    return Unavailable("Redis cannot be used right now: try again.", detail=said)

@@ -158,7 +158,7 @@ def away(problem: BaseException) -> Unavailable:
     said = " ".join(str(problem).split()) or type(problem).__name__
     if isinstance(problem, POOLED):
         return Unavailable(f"{SAY_SO} ({said}).")
-    return Unavailable(f"The database cannot be used right now ({said}): try again.")
+    return Unavailable("The database cannot be used right now: try again.", detail=said)
 
 
 def cause_of(problem: DBAPIError) -> BaseException | None:

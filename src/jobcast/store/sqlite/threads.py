@@ -148,7 +148,7 @@ def _told(problem: Exception) -> Exception:
     cause = problem.orig if isinstance(problem, DBAPIError) else problem
     if not isinstance(cause, sqlite3.Error) or cause.sqlite_errorcode & 0xFF not in _AWAY:
         return problem
-    told = Unavailable(f"The database cannot be used right now ({cause}): try again.")
+    told = Unavailable("The database cannot be used right now: try again.", detail=str(cause))
     told.__cause__ = problem
     return told
 
