@@ -5,6 +5,9 @@ ARGS  ?=
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.jobcast-ready
+RUNS  := $(VENV)/.jobcast-runs
+# What runs Jobcast is there in half the time of all that a contributor needs.
+START := $(if $(wildcard $(READY)),$(READY),$(RUNS))
 DOCS  := .docs
 SITE  := $(DOCS)/.jobcast-ready
 CLIENTS := tests/e2e/node/node_modules/.jobcast-ready
@@ -21,10 +24,10 @@ export UV
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-dev: $(READY) ## run it: gateway, worker and page in one process, on SQLite
+dev: $(START) ## run it: gateway, worker and page in one process, on SQLite
 	@exec $(BIN)/jobcast dev $(ARGS)
 
-worker: $(READY) ## run one more worker, on DATABASE_URL and REDIS_URL
+worker: $(START) ## run one more worker, on DATABASE_URL and REDIS_URL
 	@exec $(BIN)/jobcast worker $(or $(ARGS),jobcast.starter:app)
 
 cluster: $(READY) ## PostgreSQL, Redis, two gateways and two workers on this machine, to try things
@@ -112,6 +115,8 @@ lock: ## compile requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra starter --extra otel --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra starter --extra otel --constraint requirements/dev.txt \
 		-o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra starter --group run --constraint requirements/dev.txt \
+		-o requirements/run.txt
 	$(COMPILE) requirements/bench.in -o requirements/bench.txt
 	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 	$(COMPILE) requirements/docs.in -o requirements/docs.txt
@@ -140,7 +145,9 @@ $(SITE): $(READY) requirements/docs.txt
 # The list is whole, so nothing is resolved: older pips can't, where one package asks for another's
 # extra and versions are pinned with hashes. The stamp comes last, so a set-up that was broken off
 # is done again.
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): LIST := requirements/dev.txt
+$(RUNS): LIST := requirements/run.txt
+$(READY) $(RUNS): requirements/dev.txt requirements/run.txt pyproject.toml
 	@set -e; \
 	if [ ! -x $(BIN)/python ]; then \
 	  found=; \
@@ -161,6 +168,6 @@ $(READY): requirements/dev.txt pyproject.toml
 	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 	  pip="$(BIN)/python -m pip install --quiet --disable-pip-version-check"; \
 	fi; \
-	$$pip --no-deps --require-hashes -r requirements/dev.txt; \
+	$$pip --no-deps --require-hashes -r $(LIST); \
 	$$pip --no-deps --no-build-isolation --editable .; \
 	touch $@
