@@ -37,5 +37,6 @@ async def _look(settings: Settings) -> World:
         assert isinstance(http, HttpApp)
         # One answer, so that the labels of what counts them are there.
         house.gateway.metrics.answered(method="GET", route="/health", status=200, seconds=0.0)
+        await house.gateway.metrics.scrape()
         metrics = sorted(house.gateway.metrics.registry.collect(), key=lambda found: found.name)
         return World(http.openapi(), metrics)
