@@ -71,7 +71,6 @@ def passes(folder: Path, name: str, address: str) -> None:
     sdk.passes(
         PAGES,
         f"{name}.test.mjs",
-        within=sdk.WITHIN,
         HOME=str(folder),
         XDG_CONFIG_HOME=str(folder),
         PAGE=address,
