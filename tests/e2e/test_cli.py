@@ -207,3 +207,15 @@ async def test_several_jobs_are_watched_side_by_side(cli: Cli, starter: DevServe
     assert said.code == DONE
     for job in jobs:
         assert_whole([event for event in said.events if event["jobId"] == job["id"]])
+
+
+async def test_bench_measures_the_server_and_leaves_no_job(cli: Cli, starter: DevServer) -> None:
+    said = await cli("bench", "--seconds", "0.5", "--connections", "2", "--json")
+    assert said.code == DONE
+    assert said.json["submit"]["jobs"] > 0
+    assert said.json["latency"]["jobs"] > 0
+    assert 0 < said.json["latency"]["p50Ms"] <= said.json["latency"]["p99Ms"]
+    assert (said.json["latency"]["failed"], said.json["left"]) == (0, 0)
+    async with Api(starter.url, key=starter.key) as api:
+        kept = (await api.http.get("/api/jobs", params={"type": "sleep", "limit": 100})).json()
+    assert not [job for job in kept["data"] if any("bench-" in tag for tag in job["tags"])]

@@ -15,6 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from jobcast.cli import (
     accounts,
+    bench,
     completing,
     jobs,
     schema,
@@ -162,6 +163,7 @@ verifying.register(app)
 jobs.register(app)
 accounts.register(app)
 tenants.register(app)
+bench.register(app)
 completing.register(app)
 
 

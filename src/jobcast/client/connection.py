@@ -81,7 +81,7 @@ class Connection:
             async with asyncio.timeout(OPEN_TIMEOUT):
                 while (await self.receive()).get("type") != "connected":
                     pass
-                await self._send({**command, "id": COMMAND_ID})
+                await self.send({**command, "id": COMMAND_ID})
                 while (frame := await self.receive()).get("type") != answer:
                     pass
         except TimeoutError as problem:
@@ -120,9 +120,10 @@ class Connection:
         except Unreachable as problem:
             raise Lost(problem.message.rstrip(".")) from problem
         if renewed:
-            await self._send({"type": "auth", "token": self._transport.access_token})
+            await self.send({"type": "auth", "token": self._transport.access_token})
 
-    async def _send(self, frame: dict[str, Any]) -> None:
+    async def send(self, frame: dict[str, Any]) -> None:
+        """One frame more, after `ask` or in place of it; a close is raised as by `receive`."""
         assert self._socket is not None
         try:
             await self._socket.send(codec.dumps(frame))

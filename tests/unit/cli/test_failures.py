@@ -124,7 +124,7 @@ def test_only_the_commands_of_this_release_are_there(run_alone: Run) -> None:
     assert re.findall(r"^│ ([a-z]+)", shown, re.MULTILINE) == [
         *("dev", "serve", "worker", "migrate", "verify"),
         *("submit", "watch", "list", "show", "logs", "cancel", "retry"),
-        *("login", "health", "keys", "tenants"),
+        *("login", "health", "bench", "keys", "tenants"),
         "completion",
     ]
 
