@@ -31,6 +31,8 @@ def _sentences(faults: Iterable[Any]) -> Iterator[tuple[list[str | int], str]]:
                     yield [*fault.instance_path, name], "Unknown field"
             case name if name in _CHOICES and hasattr(fault.kind, "context"):
                 yield from _of_none(fault)
+            case "not":
+                yield fault.instance_path, _sentence_of_not(fault)
             case _:
                 yield fault.instance_path, _sentence(fault)
 
@@ -46,6 +48,14 @@ def _of_none(fault: Any) -> Iterator[tuple[list[str | int], str]]:
     else:
         firsts = dict.fromkeys(_sentence(branch[0]) for branch in branches if branch)
         yield fault.instance_path, "; ".join(firsts)
+
+
+def _sentence_of_not(fault: Any) -> str:
+    """A double negation is a choice whose branches are not told: see `payload_schema.blunt`."""
+    match fault.kind.schema:
+        case {"not": {"anyOf": _} | {"oneOf": _}}:
+            return "The value has none of the forms that it may have"
+    return _sentence(fault)
 
 
 def _asks_for_null(branch: list[Any]) -> bool:

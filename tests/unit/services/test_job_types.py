@@ -14,8 +14,9 @@ from tests.support.house import House
 
 from jobcast.app import App
 from jobcast.domain.errors import InvalidRequest, UnknownJobType
-from jobcast.services.job_types import LARGE, PLAIN, STALE_AFTER, JobTypes
+from jobcast.services.job_types import PLAIN, STALE_AFTER, JobTypes
 from jobcast.services.payload_faults import MOST
+from jobcast.services.payload_schema import LARGE
 from jobcast.store.base import TypeInfo
 
 
