@@ -355,7 +355,8 @@ export interface Presence {
 /**
  * What can't be replayed: seqs or offsets `from` up to `to`, both gone; cursors for a tenant.
  *
- * Where a channel lost its history, `to` is null, and what follows counts anew in `epoch`.
+ * Where a channel lost its history, `to` is null, and what follows counts anew in `epoch`. Of a
+ * job a `to` of null says that the job was deleted: nothing follows.
  */
 export interface Gap {
   type: "gap";

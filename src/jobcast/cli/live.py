@@ -59,6 +59,8 @@ class LiveView:
             case "job:retrying":
                 self._print(f"The attempt failed: {event.error}", style="yellow")
                 self._update(event.status, note=f"next attempt at {local(event.retry_at)}")
+            case "gap" if event.gap_to is None:
+                self._print("The job was deleted.", "dim")
             case "gap":
                 self._print(f"Events {event.gap_from} to {event.gap_to} can't be replayed.", "dim")
             case _:

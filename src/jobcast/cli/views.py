@@ -64,6 +64,8 @@ def line(event: Event) -> str:
             return f"retrying at {local(event.retry_at)}: {event.error or 'the attempt failed'}"
         case "job:processing":
             return f"PROCESSING attempt {event.attempt}"
+        case "gap" if event.gap_to is None:
+            return "gap: the job was deleted"
         case "gap":
             return f"gap: events {event.gap_from} to {event.gap_to} can't be replayed"
         case _:

@@ -69,8 +69,9 @@ class AsyncClient(Jobs, Findings, Channels, Operations, Webhooks, Accounts, Tena
         """The events of a job with seq > `after`, in order, each once, then live to its end.
 
         Lost connections are taken up again where they broke. A `gap` event says that something
-        could not be replayed. Ends after the newest terminal event, at once if that is not after
-        `after`. Raises NotFound, and Disconnected when the server wants no reconnect.
+        could not be replayed; one whose `gap_to` is None that the job was deleted. Ends after it,
+        or after the newest terminal event, at once if that is not after `after`. Raises NotFound,
+        and Disconnected when the server wants no reconnect.
         """
         return follow(
             JobTopic(id, after=after),

@@ -80,6 +80,7 @@ class Job(Model, frozen=True, kw_only=True, rename="camel"):
 class Event(Model, frozen=True, kw_only=True, rename="camel"):
     """One step of a job, or a `gap`: events `gap_from` to `gap_to` cannot be replayed.
 
+    Of one job a `gap_to` of None says that the job was deleted.
     Which of the fields after `at` are set depends on `type`; `data` is a piece of streamed output.
     `cursor` is there on a tenant's stream, and is what a later one goes on `after`.
     """

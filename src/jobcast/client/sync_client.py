@@ -557,8 +557,9 @@ class Client(_Jobs, _Findings, _Channels, _Operations, _Webhooks, _Accounts, _Te
         """The events of a job with seq > `after`, in order, each once, then live to its end.
 
         Lost connections are taken up again where they broke. A `gap` event says that something
-        could not be replayed. Ends after the newest terminal event, at once if that is not after
-        `after`. Raises NotFound, and Disconnected when the server wants no reconnect.
+        could not be replayed; one whose `gap_to` is None that the job was deleted. Ends after it,
+        or after the newest terminal event, at once if that is not after `after`. Raises NotFound,
+        and Disconnected when the server wants no reconnect.
         """
         return self._portal.each(lambda client: client.watch(id, after))
 

@@ -51,7 +51,9 @@ class JobTopic:
         return None
 
     def _passed_gap(self, gap: Event) -> Event:
-        if isinstance(gap.gap_to, int):
+        if gap.gap_to is None:  # the job was deleted: nothing more can come
+            self._newest_end = self._last
+        elif isinstance(gap.gap_to, int):
             self._last = max(self._last, gap.gap_to)
         return gap
 

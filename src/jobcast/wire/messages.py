@@ -142,7 +142,8 @@ class Presence(FrameBase, frozen=True, tag="presence", kw_only=True):
 class Gap(FrameBase, frozen=True, tag="gap", kw_only=True):
     """What can't be replayed: seqs or offsets `from` up to `to`, both gone; cursors for a tenant.
 
-    Where a channel lost its history, `to` is null, and what follows counts anew in `epoch`.
+    Where a channel lost its history, `to` is null, and what follows counts anew in `epoch`. Of a
+    job a `to` of null says that the job was deleted: nothing follows.
     """
 
     job_id: str | UnsetType = UNSET

@@ -137,6 +137,17 @@ class TestWatch:
             'DONE {"pages":3}',
         ]
 
+    def test_a_job_that_is_deleted_meanwhile_is_said_and_left(
+        self, run: Run, server: FakeServer
+    ) -> None:
+        job_id = server.add_job()
+        server.asides.append({"type": "gap", "jobId": job_id, "from": 1, "to": None})
+        gone = {"success": False, "code": "NOT_FOUND", "message": "Job not found"}
+        server.refuse(404, gone)
+        result = run("watch", job_id)
+        assert (result.exit_code, result.stdout) == (2, "gap: the job was deleted\n")
+        assert result.stderr.startswith("Job not found. ")
+
     def test_a_broken_connection_shows_nothing_twice(self, run: Run, server: FakeServer) -> None:
         server.breaks.append(Break(3, None))
         result = run("watch", server.add_job(steps=WORK))

@@ -111,6 +111,15 @@ async def test_a_gap_that_hides_the_end_does_not_hang(
     assert types(await seen(client.watch(job_id))) == ["gap"]
 
 
+async def test_a_job_that_is_deleted_meanwhile_ends_with_its_gap(
+    client: AsyncClient, server: FakeServer
+) -> None:
+    job_id = server.add_job()
+    server.asides.append({"type": "gap", "jobId": job_id, "from": 1, "to": None})
+    [gap] = await seen(client.watch(job_id))
+    assert (gap.type, gap.gap_to) == ("gap", None)
+
+
 async def test_what_this_version_does_not_know_is_passed_over(
     client: AsyncClient, server: FakeServer
 ) -> None:
