@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated, Literal
+
 import msgspec
 import pytest
 
@@ -44,6 +47,62 @@ def test_a_fault_names_its_field(text: str, field: str, sentence: str) -> None:
 def test_what_is_no_json_is_said_to_be_none(data: bytes | str) -> None:
     with pytest.raises(InvalidJson, match="Invalid JSON"):
         decode(data, dict[str, msgspec.Raw])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"a":"\ud800"}',
+        r'{"a":"\ud800 and so on"}',
+        r'{"a":"\ud83d\ude00\ud83d \ude00"}',
+        r'{"a":"\\\ud800"}',
+        r'{"a\udc00":1,"b":[1,2,3]}',
+    ],
+)
+def test_half_a_character_is_said_to_be_that(text: str) -> None:
+    for data in (text, text.encode()):
+        with pytest.raises(InvalidJson) as caught:
+            decode(data, dict[str, msgspec.Raw])
+        assert caught.value.message == (
+            "Invalid JSON: half of a surrogate pair stands alone. Send the whole character, or"
+            " \\ufffd in its place"
+        )
+
+
+@pytest.mark.parametrize("text", ['{"a":"x', r'{"a":"\ud83d\ude00', r'{"a":"\\ud800'])
+def test_a_text_that_breaks_off_is_said_to(text: str) -> None:
+    with pytest.raises(InvalidJson, match="truncated"):
+        decode(text, dict[str, msgspec.Raw])
+
+
+class Colour(StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Painting(msgspec.Struct):
+    colour: Colour | None = None
+    frames: list[Colour] = []
+    size: Annotated[Literal["small", "large"], msgspec.Meta(description="how big")] = "small"
+    by_room: dict[str, Colour] = {}
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "choices"),
+    [
+        ('{"colour":"nope"}', "colour", "red, green"),
+        ('{"frames":["red","nope"]}', "frames[1]", "red, green"),
+        ('{"size":"nope"}', "size", "large, small"),
+        ('{"by_room":{"hall":"nope"}}', "by_room[...]", "red, green"),
+    ],
+)
+def test_a_value_that_is_none_of_the_choices_hears_them(
+    text: str, field: str, choices: str
+) -> None:
+    for read in (decode, decode_naming_all):
+        with pytest.raises(InvalidRequest) as caught:
+            read(text, Painting)
+        assert caught.value.fields == {field: [f"Invalid enum value 'nope': use one of {choices}"]}
 
 
 class Form(msgspec.Struct, forbid_unknown_fields=True):
