@@ -62,7 +62,7 @@ class Echoes:
     def __call__(self, *, server_state: Any, **_: Any) -> SocketProtocol:
         return SocketProtocol(self, server_state)
 
-    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, str] | None:
+    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, bytes] | None:
         return None
 
     def opened(self, socket: SocketProtocol, request: Request) -> Endpoint:

@@ -184,17 +184,23 @@ async def test_a_client_without_credentials_gets_nothing(starter: DevServer) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "origin"),
-    [("/nowhere", None), ("/api/jobs", None), ("/ws", "https://evil.example"), ("/ws", "null")],
+    ("path", "origin", "status"),
+    [
+        ("/nowhere", None, 404),
+        ("/api/jobs", None, 404),
+        ("/ws", "https://evil.example", 403),
+        ("/ws", "null", 403),
+    ],
 )
 async def test_a_handshake_that_is_not_for_us_is_refused(
-    starter: DevServer, path: str, origin: Any
+    starter: DevServer, path: str, origin: Any, status: int
 ) -> None:
     address = starter.ws.removesuffix("/ws") + path
     with pytest.raises(InvalidStatus) as refusal:
         async with connect(address, origin=origin, proxy=None):
             pass
-    assert refusal.value.response.status_code == 403
+    assert refusal.value.response.status_code == status
+    assert json.loads(refusal.value.response.body or b"")["success"] is False
 
 
 async def _close_code(connection: Any, messages: list[str]) -> int:

@@ -4,6 +4,7 @@ A shell's test module gives a fixture `shell` and a class `Test… (SocketSuite)
 """
 
 import asyncio
+import json
 import socket
 
 import pytest
@@ -57,6 +58,16 @@ def masked(text: str) -> bytes:
     data = text.encode()
     assert len(data) < 126
     return bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data
+
+
+def refused(problem: InvalidStatus, status: int, code: str, said: str) -> None:
+    """Checks that a handshake was refused with a status, in the envelope of the API."""
+    response = problem.response
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/json"
+    document = json.loads(response.body or b"")
+    assert (document["success"], document["code"]) == (False, code)
+    assert said in document["message"]
 
 
 class SocketSuite:
@@ -204,7 +215,7 @@ class SocketSuite:
             else:
                 with pytest.raises(InvalidStatus) as refusal:
                     await opening.__aenter__()
-                assert refusal.value.response.status_code == 403
+                refused(refusal.value, 403, "FORBIDDEN", "JOBCAST_ALLOWED_ORIGINS")
 
     async def test_a_page_that_is_refused_is_audited(self, live: House) -> None:
         audit._told.clear()
@@ -231,7 +242,7 @@ class SocketSuite:
         for path in ("/wss", "/api/jobs", "/ws/"):
             with pytest.raises(InvalidStatus) as refusal:
                 await talk(f"{live.address}{path}", headers=live.key.headers).__aenter__()
-            assert refusal.value.response.status_code == 403
+            refused(refusal.value, 404, "NOT_FOUND", "WebSockets are at /ws and /.")
 
     # ── messages that are none ────────────────────────────────────────────────────────────────────
 

@@ -66,7 +66,9 @@ def explain(failure: JobcastError) -> CliError:
 
 def _faults(failure: JobcastError) -> list[str]:
     return [
-        f"{field}: {_ended(' '.join(sentences))}" for field, sentences in failure.errors.items()
+        f"{field}: {_ended(' '.join(sentences))}"
+        for field, sentences in failure.errors.items()
+        if f"{field}: " not in failure.message  # as the message of a socket's error says it
     ]
 
 

@@ -13,6 +13,8 @@ from jobcast.wire.commands import CommandId
 from jobcast.wire.errors import BadMessage, ErrorCode
 
 PROTOCOL: Final = 1
+NAMED: Final = 3
+"""Fields at fault that the message of an `error` names; `errors` has them all."""
 
 Answer = (
     messages.SubscribedJob
@@ -131,12 +133,21 @@ def failed(error: JobcastError, *, id: CommandId | None) -> messages.Error:
     """What a use case refused; `retry_after` is rounded up to whole seconds."""
     return messages.Error(
         code=error.code,
-        message=error.message,
+        message=_naming_fields(error),
         temporary=error.temporary,
         errors=UNSET if error.fields is None else error.fields,
         retry_after=UNSET if error.retry_after is None else ceil(error.retry_after),
         id=_id(id),
     )
+
+
+def _naming_fields(error: JobcastError) -> str:
+    """As `BadMessage` says it, "Validation error: size: Required.": people read the message."""
+    if not error.fields:
+        return error.message
+    faults = [f"{field}: {' '.join(said)}" for field, said in error.fields.items()]
+    more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+    return f"{error.message}: {'; '.join(faults[:NAMED]).removesuffix('.')}{more}."
 
 
 def _id(id: CommandId | None) -> CommandId | UnsetType:

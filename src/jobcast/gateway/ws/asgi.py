@@ -8,13 +8,12 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
 
-from jobcast.gateway.hosts import shown
+from jobcast.gateway.http.envelope import refusal
 from jobcast.gateway.metrics import SocketCounts
 from jobcast.gateway.state import Gateway
 from jobcast.gateway.ws.connection import Connection
-from jobcast.gateway.ws.handshake import PATHS, credentials_of, origin_allowed, session_limits
+from jobcast.gateway.ws.handshake import credentials_of, refusal_of, session_limits
 from jobcast.gateway.ws.registry import Connections
-from jobcast.runtime import audit
 
 CLOSE_WITHIN: Final = 10.0
 """Seconds that a peer has to take what is sent before a close; then all of it is given up."""
@@ -35,12 +34,15 @@ class AsgiSockets:
         }
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         await receive()  # websocket.connect
+        address = (scope.get("client") or (None,))[0]
         origin = headers.get("origin")
-        if path not in PATHS or not origin_allowed(settings, origin):
-            if path in PATHS:
-                address = (scope.get("client") or (None,))[0]
-                audit.stranger("origin refused", origin=shown(origin), address=address)
-            await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
+        refused = refusal_of(settings, path=path, origin=origin, address=address)
+        if refused is not None:
+            if "websocket.http.response" in scope.get("extensions", {}):
+                answer = refusal(refused.status, refused.message, code=refused.code)
+                await answer(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})  # before accept: HTTP 403
             return
         await send({"type": "websocket.accept"})
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
+from jobcast.gateway.hosts import shown
 from jobcast.gateway.http.app import LOOPBACK_ORIGIN
+from jobcast.runtime import audit
 from jobcast.settings import Settings
 from jobcast.wire.actions import Credentials
 from jobcast.wire.limits import SessionLimits
@@ -12,6 +15,31 @@ from jobcast.wire.limits import SessionLimits
 PATHS: Final = ("/ws", "/")
 
 _LOOPBACK: Final = re.compile(LOOPBACK_ORIGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a handshake is answered that gets no socket, in the envelope of the API."""
+
+    status: int
+    code: str
+    message: str
+
+
+def refusal_of(
+    settings: Settings, *, path: str, origin: str | None, address: str | None
+) -> Refusal | None:
+    """Why a handshake at `path`, from a page of `origin`, gets no socket; None if it gets one."""
+    if path not in PATHS:
+        return Refusal(404, "NOT_FOUND", "Not found. WebSockets are at /ws and /.")
+    if not origin_allowed(settings, origin):
+        audit.stranger("origin refused", origin=shown(origin), address=address)
+        return Refusal(
+            403,
+            "FORBIDDEN",
+            "Pages of this origin may not open a WebSocket here: see JOBCAST_ALLOWED_ORIGINS.",
+        )
+    return None
 
 
 def session_limits(settings: Settings) -> SessionLimits:

@@ -58,8 +58,8 @@ class Owner(Protocol):
     max_size: int | None
     outbox: Outbox
 
-    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, str] | None:
-        """Why this handshake, which is a good one, gets no socket; None if it gets one."""
+    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, bytes] | None:
+        """Why this handshake, which is a good one, gets no socket, as JSON; None if it gets one."""
 
     def opened(self, socket: "SocketProtocol", request: Request) -> Endpoint:
         """The handshake is done; what the socket is connected to."""
@@ -189,7 +189,10 @@ class SocketProtocol(Outgoing):
                 self._take_control_frames()
                 self._endpoint = self._owner.opened(self, request)
                 return
-            response = self._words.reject(*refused)
+            status, body = refused
+            response = self._words.reject(status, body.decode())
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
         self.closing = True
         self._words.send_response(response)
 

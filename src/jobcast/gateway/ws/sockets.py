@@ -10,11 +10,12 @@ from jobcast.gateway.drain import Drainer
 from jobcast.gateway.hosts import REFUSED, Hosts, shown
 from jobcast.gateway.state import Gateway
 from jobcast.gateway.ws.connection import Connection
-from jobcast.gateway.ws.handshake import PATHS, credentials_of, origin_allowed, session_limits
+from jobcast.gateway.ws.handshake import Refusal, credentials_of, refusal_of, session_limits
 from jobcast.gateway.ws.outbox import Outbox
 from jobcast.gateway.ws.protocol import Endpoint, SocketProtocol
 from jobcast.gateway.ws.registry import Connections
 from jobcast.runtime import audit
+from jobcast.wire.api import failure
 
 
 class Sockets:
@@ -32,21 +33,26 @@ class Sockets:
     def __call__(self, *, server_state: Any, **_: Any) -> SocketProtocol:
         return SocketProtocol(self, server_state)
 
-    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, str] | None:
+    def refusal(self, request: Request, *, address: str | None) -> tuple[HTTPStatus, bytes] | None:
         """Why this handshake, which is a good one, gets no socket; None if it gets one."""
+        refused = self._refusal(request, address)
+        if refused is None:
+            return None
+        return HTTPStatus(refused.status), failure(refused.message, code=refused.code)
+
+    def _refusal(self, request: Request, address: str | None) -> Refusal | None:
         if self._drainer.started:
-            return HTTPStatus.SERVICE_UNAVAILABLE, "The gateway is shutting down.\n"
+            return Refusal(503, "UNAVAILABLE", "The gateway is shutting down.")
         host = request.headers.get_all("Host")
         if not self._hosts.allow(host[0] if len(host) == 1 else None):
             audit.stranger("host refused", host=shown(host[0] if host else None), address=address)
-            return HTTPStatus.FORBIDDEN, f"{REFUSED}\n"
-        path = unquote(request.path.partition("?")[0])
-        origin = request.headers.get("Origin")  # one at most: others are no good handshake
-        if path in PATHS and origin_allowed(self._gateway.settings, origin):
-            return None
-        if path in PATHS:
-            audit.stranger("origin refused", origin=shown(origin), address=address)
-        return HTTPStatus.FORBIDDEN, ""
+            return Refusal(403, "FORBIDDEN", REFUSED)
+        return refusal_of(
+            self._gateway.settings,
+            path=unquote(request.path.partition("?")[0]),
+            origin=request.headers.get("Origin"),  # one at most: others are no good handshake
+            address=address,
+        )
 
     def opened(self, socket: SocketProtocol, request: Request) -> Connection:
         """The handshake is done; what the socket is connected to."""

@@ -318,6 +318,7 @@ async def test_a_submit_is_judged_like_the_one_over_http(live: House) -> None:
         ):
             refusal = await client.ask("submit", job=job)
             assert (refusal["code"], set(refusal["errors"])) == ("VALIDATION_ERROR", errors)
+            assert refusal["message"].startswith(f"Validation error: {errors.copy().pop()}: ")
         unknown = await client.ask("submit", job={"type": "nonesuch"})
         assert unknown["message"] == "Unknown job type: nonesuch"
         token = await client.ask(
