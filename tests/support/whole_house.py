@@ -283,7 +283,7 @@ def root_of(house: House) -> Root:
     def never() -> Any:
         raise AssertionError("this app has no lifespan of its own")
 
-    return Root(lambda: (home.http, home.sockets), never)
+    return Root(lambda _: (home.http, home.sockets), never)
 
 
 async def eventually(met: Callable[[], bool]) -> None:

@@ -30,6 +30,8 @@ class Running:
         self.gateway = gateway
         self.worker = worker
         self.connections = connections
+        self.found_at = ""
+        """The path below which the last request found the ASGI app of `asgi`."""
         self.http: ASGIApp = build_app(gateway)
         self.sockets: ASGIApp = AsgiSockets(gateway, connections)
 
@@ -54,9 +56,13 @@ class Running:
 async def running(app: App, settings: Settings | None = None) -> AsyncIterator[Running]:
     """Everything in this process and loop: gateway services, worker, upkeep, webhooks."""
     settings = startable(settings or load_settings())
-    base = settings.public_url or ""
     async with AsyncExitStack() as stack:
-        house = await whole_house(app, settings, stack, base=lambda: base)
+        house = await whole_house(
+            app,
+            settings,
+            stack,
+            base=lambda: settings.public_url or (app.current.found_at if app.current else ""),
+        )
         app.current = house
         stack.callback(setattr, app, "current", None)
         yield house
@@ -65,9 +71,12 @@ async def running(app: App, settings: Settings | None = None) -> AsyncIterator[R
 def asgi(app: App, settings: Settings | None = None) -> ASGIApp:
     """HTTP and WebSocket of an app that runs, or that this ASGI app's lifespan runs."""
 
-    def current() -> tuple[ASGIApp, ASGIApp] | None:
+    def current(found_at: str) -> tuple[ASGIApp, ASGIApp] | None:
         house = app.current
-        return None if house is None else (house.http, house.sockets)
+        if house is None:
+            return None
+        house.found_at = found_at
+        return house.http, house.sockets
 
     return Root(current, lambda: running(app, settings))
 

@@ -49,7 +49,7 @@ def server_of(
 ) -> tuple["Server", uvicorn.Config]:
     """A server for the two, on one port."""
     config = uvicorn.Config(
-        HostGuard(Root(lambda: (http, _no_sockets), _nothing), settings),
+        HostGuard(Root(lambda _: (http, _no_sockets), _nothing), settings),
         host=settings.host,
         port=settings.port,
         http=BoundedHttp,

@@ -16,13 +16,13 @@ NOT_RUNNING = (
 class Root:
     """Hands requests to whatever runs, under whatever path it is mounted.
 
-    `current` tells the gateway that runs, or None; `start` runs one for a server that speaks
-    lifespan.
+    `current` tells the gateway that runs, or None, and hears under which path it was found;
+    `start` runs one for a server that speaks lifespan.
     """
 
     def __init__(
         self,
-        current: Callable[[], tuple[ASGIApp, ASGIApp] | None],
+        current: Callable[[str], tuple[ASGIApp, ASGIApp] | None],
         start: Callable[[], AbstractAsyncContextManager[object]],
     ) -> None:
         self._current = current
@@ -32,7 +32,7 @@ class Root:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        apps = self._current()
+        apps = self._current(scope.get("root_path", ""))
         if apps is None:
             await _refuse(scope, receive, send)
             return

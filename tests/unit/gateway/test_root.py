@@ -50,6 +50,8 @@ async def converse(address: str, prefix: str, key: Key) -> None:
         assert data(await http.get(where, headers=key.headers))["status"] == "DONE"
         [file] = data(await http.get(f"{where}/files", headers=key.headers))
         assert file["url"] == f"http://{address}{prefix}/api/jobs/{job['id']}/files/last"
+        saved = data(await http.get(where, headers=key.headers))["result"]
+        assert saved == f"{prefix}/api/jobs/{job['id']}/files/last"
         assert (await http.get(file["url"], headers=key.headers)).content == b"\x00\xff"
         assert (await http.get("/health")).json()["status"] == "ok"
 
@@ -168,4 +170,4 @@ def nothing() -> Root:
     def never() -> Any:
         raise AssertionError("not started")
 
-    return Root(lambda: None, never)
+    return Root(lambda _: None, never)
