@@ -146,7 +146,7 @@ async def test_a_submit_belongs_to_what_the_application_traces(
 ) -> None:
     with traces.provider.get_tracer("shop").start_as_current_span("checkout") as checkout:
         job = await house.home.submit("inner")
-    found = await house.home.job(job.id)
+    found = await house.gateway.jobs.get(Principal(kind=Kind.SERVICE, tenant_id="any"), job.id)
     submit = await traces.one("submit inner")
     assert place(submit)[2] == f"{checkout.get_span_context().span_id:016x}"
     assert found.traceparent == f"00-{place(submit)[0]}-{place(submit)[1]}-01"
