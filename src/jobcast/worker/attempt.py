@@ -8,7 +8,6 @@ its ending is recorded without it, and only its slot remembers it.
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
@@ -41,6 +40,7 @@ from jobcast.worker.isolation import ChildDied, HandlerError, Isolation
 from jobcast.worker.journal import Appender, Journal
 from jobcast.worker.pace import Pace
 from jobcast.worker.sizes import check_said
+from jobcast.worker.threads import Notice
 
 log = structlog.get_logger("jobcast.worker")
 
@@ -92,7 +92,7 @@ class Attempt(Calls):
         self._journal = Journal(self.fence, tools.appender, tools.clock, self.lose)
         self._reason: Reason | None = None
         self._cancelled: asyncio.Event | None = None  # made for those who ask for it
-        self._thread_cancelled: threading.Event | None = None  # made for plain handlers alone
+        self._thread_cancelled: Notice | None = None  # made for plain handlers alone
         self._task: asyncio.Task[None] | None = None
         self._timer: Deadline | asyncio.TimerHandle | None = None
         self._last_call: Deadline | asyncio.TimerHandle | None = None
@@ -258,9 +258,11 @@ class Attempt(Calls):
                 raise
             return answer.result()
 
-        self._thread_cancelled = threading.Event()
-        plain = SyncContext(job, self, settings, self._thread_cancelled, wait)
+        notice = self._thread_cancelled = Notice()
+        plain = SyncContext(job, self, settings, notice, wait)
         value = await self._tools.threads(lambda: kind.handler(plain, payload))
+        if notice.seen:  # it has stopped as it was asked to: what it returns may be half of it
+            raise asyncio.CancelledError
         return result_text(value, limit=limit)
 
     def _alone(self, kind: JobType) -> bool:

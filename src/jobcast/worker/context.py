@@ -142,6 +142,9 @@ class Context(_Base):
 class SyncContext(_Base):
     """The context of a plain `def` handler: as `Context`, with plain calls.
 
+    A thread can't be stopped: `cancelled` is set when the job is cancelled or its time is up. Who
+    finds it set and returns has stopped, and what it returns is not taken.
+
     `run` carries a coroutine to where the calls live and waits for its outcome.
     """
 

@@ -8,6 +8,24 @@ from collections.abc import Callable
 from typing import Any
 
 
+class Notice(threading.Event):
+    """`ctx.cancelled` of a thread. `seen` says whether the handler has looked and found it set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def is_set(self) -> bool:
+        return self._noted(super().is_set())
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._noted(super().wait(timeout))
+
+    def _noted(self, found: bool) -> bool:
+        self.seen = self.seen or found
+        return found
+
+
 class Threads:
     """Runs calls in threads, each at once: as many as the caller starts. Idle ones are re-used."""
 

@@ -317,6 +317,29 @@ class TestATimeOut:
         job = await (await build(app, pace=PATIENT)).run("work", timeoutMs=20)
         assert (job.state, job.error) == (State.FAILED, "Timed out after 0.02 s")
 
+    async def test_of_a_thread_that_sees_it_and_returns_is_one(
+        self, build: Build, app: App
+    ) -> None:
+        @app.job("work", max_attempts=1)
+        def work(ctx: jobcast.SyncContext, payload: dict[str, Any]) -> str:
+            ctx.cancelled.wait(LONG)
+            return "half of it"
+
+        job = await (await build(app, pace=PATIENT)).run("work", timeoutMs=20)
+        assert (job.state, job.error) == (State.FAILED, "Timed out after 0.02 s")
+        assert job.result is None
+
+    async def test_that_the_result_of_a_thread_beats_within_the_grace_is_none(
+        self, build: Build, app: App
+    ) -> None:
+        @app.job("work", max_attempts=1)
+        def work(ctx: jobcast.SyncContext, payload: dict[str, Any]) -> str:
+            threading.Event.wait(ctx.cancelled, LONG)  # which is not seen
+            return "just in time"
+
+        job = await (await build(app, pace=PATIENT)).run("work", timeoutMs=20)
+        assert (job.state, job.result) == (State.DONE, '"just in time"')
+
     async def test_of_a_thread_that_does_not_is_recorded_without_it(
         self, build: Build, app: App, gauge: Gauge
     ) -> None:
@@ -465,6 +488,22 @@ class TestACancel:
         await gauge.has_begun()
         await house.cancel(job_id)
         assert (await house.ended(job_id)).state is State.CANCELLED
+
+    async def test_ends_a_thread_that_sees_it_and_returns(
+        self, build: Build, app: App, gauge: Gauge
+    ) -> None:
+        @app.job("work")
+        def work(ctx: jobcast.SyncContext, payload: dict[str, Any]) -> str:
+            gauge.begin()
+            assert ctx.cancelled.wait(LONG)
+            return "half of it"
+
+        house = await build(app, pace=PATIENT)
+        job_id = await house.submit("work")
+        await gauge.has_begun()
+        await house.cancel(job_id)
+        job = await house.ended(job_id)
+        assert (job.state, job.result) == (State.CANCELLED, None)
 
     async def test_takes_the_process_of_an_isolated_handler_down(self, build: Build) -> None:
         house = await build(isolated, pace=PATIENT)

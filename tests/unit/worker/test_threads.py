@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from tests.support.house import LONG
 
-from jobcast.worker.threads import Threads
+from jobcast.worker.threads import Notice, Threads
 
 request_id = contextvars.ContextVar("request_id", default="none")
 
@@ -53,6 +53,16 @@ async def test_a_call_sees_the_context_of_its_caller(threads: Threads) -> None:
 async def test_all_run_at_once_however_many(threads: Threads) -> None:
     together = threading.Barrier(50)
     await asyncio.gather(*(threads(lambda: together.wait(LONG)) for _ in range(50)))
+
+
+@pytest.mark.parametrize("look", [Notice.is_set, Notice.wait])
+def test_a_notice_remembers_that_it_was_seen_set(look: Callable[[Notice], bool]) -> None:
+    notice, unseen = Notice(), Notice()
+    assert not notice.is_set() | notice.wait(0) | notice.seen
+    for one in (notice, unseen):
+        one.set()
+    assert look(notice) & notice.seen
+    assert not unseen.seen
 
 
 async def test_idle_threads_are_used_again(threads: Threads) -> None:
