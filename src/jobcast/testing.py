@@ -23,8 +23,9 @@ from jobcast.runtime.clock import FakeClock, SystemClock
 from jobcast.runtime.ids import new_id
 from jobcast.settings import Settings, load_settings
 from jobcast.worker.context import Calls, Context, SyncContext
-from jobcast.worker.endings import judge, result_text
+from jobcast.worker.endings import again, judge, result_text
 from jobcast.worker.handler import JobType
+from jobcast.worker.isolation import ChildDied, Isolation
 from jobcast.worker.sizes import check_said
 
 __all__ = ["FakeClock", "File", "Log", "Outcome", "run_job", "run_job_sync"]
@@ -80,7 +81,8 @@ async def run_job(
     """Runs the handler of a type once, as its `attempt`-th attempt; `ctx.jobs` finds `jobs`.
 
     The payload is checked as a worker does it: a dict, a model or a dataclass. A plain `def` runs
-    in a thread, and so does one with `isolation="process"`; time-outs are left to the test.
+    in a thread, one with `isolation="process"` in a child process that its time-out ends, so that
+    it may do there what it likes; other time-outs are left to the test.
     Raises UnknownJobType where the app has no handler.
     """
     kind = app.handlers.find(type)
@@ -92,8 +94,9 @@ async def run_job(
     outcome = Outcome()
     ending: Ending
     try:
-        value = await _invoke(kind, job, _Inline(outcome, jobs, settings), settings)
-        ending = Succeeded(result_text(value, limit=settings.max_result_bytes))
+        ending = Succeeded(await _invoke(kind, job, _Inline(outcome, jobs, settings), settings))
+    except ChildDied as problem:
+        ending = again(job, str(problem), now=now)
     except (Exception, SystemExit) as problem:
         ending = judge(problem, job, now=now)
     after = apply(job, ending, now=now).job
@@ -109,7 +112,24 @@ def run_job_sync(app: App, type: str, payload: Any = None, **options: Any) -> Ou
     return asyncio.run(run_job(app, type, payload, **options))
 
 
-async def _invoke(kind: JobType, job: Job, calls: Calls, settings: Settings) -> Any:
+async def _invoke(kind: JobType, job: Job, calls: Calls, settings: Settings) -> str:
+    """Runs the handler where it belongs; its result as JSON text."""
+    if kind.isolated:
+        return await _in_child(kind, job, calls, settings)
+    value = await _here(kind, job, calls, settings)
+    return result_text(value, limit=settings.max_result_bytes)
+
+
+async def _in_child(kind: JobType, job: Job, calls: Calls, settings: Settings) -> str:
+    async with Isolation(settings) as isolation:
+        try:
+            async with asyncio.timeout(kind.timeout):
+                return await isolation.run(kind, job, calls, asyncio.Event())
+        except TimeoutError:
+            raise ChildDied(f"Timed out after {kind.timeout:g} s") from None
+
+
+async def _here(kind: JobType, job: Job, calls: Calls, settings: Settings) -> Any:
     payload = kind.decode(job.payload)
     if kind.is_async:
         cancelled = asyncio.Event()

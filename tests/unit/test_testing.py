@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,3 +130,30 @@ async def test_a_file_that_is_too_large_is_refused_as_by_a_worker() -> None:
 async def test_a_type_without_a_handler_is_said() -> None:
     with pytest.raises(UnknownJobType, match="Unknown job type: nothing"):
         await run_job(app, "nothing")
+
+
+@app.job("isolated-exit", isolation="process", max_attempts=1)
+def isolated_exit(ctx: jobcast.SyncContext, payload: dict[str, Any]) -> None:
+    ctx.log("leaving")
+    ctx.heartbeat()  # is answered, so the line has arrived
+    os._exit(3)
+
+
+@app.job("isolated-hang", isolation="process", timeout=0.5, max_attempts=1)
+def isolated_hang(ctx: jobcast.SyncContext, payload: dict[str, Any]) -> None:
+    while True:
+        pass
+
+
+async def test_an_isolated_handler_does_what_it_likes_in_a_process_of_its_own() -> None:
+    outcome = await run_job(app, "isolated-exit")
+    assert (outcome.status, outcome.error) == (
+        "FAILED",
+        "The process of the handler ended by itself with exit code 3.",
+    )
+    assert outcome.logs == [Log("leaving", "info")]
+
+
+async def test_the_time_out_of_an_isolated_handler_ends_its_process() -> None:
+    outcome = await run_job(app, "isolated-hang")
+    assert (outcome.status, outcome.error) == ("FAILED", "Timed out after 0.5 s")
