@@ -10,6 +10,7 @@ from tests.unit.client.fake_server import KEY, FakeServer
 from typer.testing import CliRunner, Result
 
 from jobcast.cli.main import app
+from jobcast.runtime import audit
 
 Run = Callable[..., Result]
 
@@ -64,3 +65,4 @@ def own_logging() -> Iterator[None]:
     """A command that opens the database sets up logging, on what is standard error just then."""
     yield
     structlog.reset_defaults()
+    vars(audit.log).pop("bind", None)  # where it keeps the logger of its first line
