@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from tests.unit.client.fake_host import Host
 from tests.unit.client.fake_server import KEY, FakeServer
 from typer.testing import CliRunner, Result
 
 from jobcast.cli.main import app
-from jobcast.runtime import audit
 
 Run = Callable[..., Result]
 
@@ -58,11 +56,3 @@ def run(run_alone: Run, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("JOBCAST_URL", server.url)
     monkeypatch.setenv("JOBCAST_API_KEY", KEY)
     return run_alone
-
-
-@pytest.fixture
-def own_logging() -> Iterator[None]:
-    """A command that opens the database sets up logging, on what is standard error just then."""
-    yield
-    structlog.reset_defaults()
-    vars(audit.log).pop("bind", None)  # where it keeps the logger of its first line

@@ -71,7 +71,6 @@ class TestKeys:
         run("keys", "create", "--service")
         assert server.keys["key-1"]["scopes"] == ["service"]
 
-    @pytest.mark.usefixtures("own_logging")
     def test_the_first_key_is_made_on_the_database_itself(
         self, run_alone: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -9,7 +9,6 @@ from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_server import KEY, FakeServer
 from tests.unit.client.test_client import free_port
 
-import jobcast
 from jobcast.cli import connected
 from jobcast.client import AsyncClient
 
@@ -60,10 +59,6 @@ def test_a_full_disk_is_no_fault_of_our_own(run: Run, server: FakeServer) -> Non
         2,
         "The output can't be written: No space left on device.\n",
     )
-
-
-def test_the_version_is_told(run_alone: Run) -> None:
-    assert run_alone("--version").stdout == f"jobcast {jobcast.__version__}\n"
 
 
 def test_without_a_key_nothing_is_asked(run_alone: Run, server: FakeServer) -> None:

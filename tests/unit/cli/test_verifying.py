@@ -60,7 +60,6 @@ def test_where_there_is_no_database_it_says_so(
     assert not (folder / ".jobcast" / "jobcast.db").exists()
 
 
-@pytest.mark.usefixtures("own_logging")
 def test_a_real_file_is_read_and_left_as_it_is(
     run_alone: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
