@@ -16,6 +16,9 @@ CLIENTS := tests/e2e/node/node_modules/.jobcast-ready
 UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 export UV
 
+# Dozens of processes start in the tests: they compile nothing twice, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help dev worker cluster test cov lint audit type-check verify-types format types client build lock clean
 .PHONY: chaos sabotage fuzz autobahn deploy-check docs docs-serve reference
@@ -135,7 +138,7 @@ $(CLIENTS): tests/e2e/node/package.json tests/e2e/node/package-lock.json
 $(SITE): $(READY) requirements/docs.txt
 	@set -e; echo "Setting up $(DOCS) …"; \
 	if [ -n "$$UV" ]; then "$$UV" venv --quiet --clear --python $(BIN)/python $(DOCS); \
-	  pip="$$UV pip install --quiet --python $(DOCS)/bin/python"; \
+	  pip="$$UV pip install --quiet --compile-bytecode --python $(DOCS)/bin/python"; \
 	else $(BIN)/python -m venv --clear $(DOCS); \
 	  pip="$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check"; \
 	fi; \
@@ -163,7 +166,7 @@ $(READY) $(RUNS): requirements/dev.txt requirements/run.txt pyproject.toml
 	  fi; \
 	fi; \
 	echo "Setting up $(VENV) …"; \
-	if [ -n "$$UV" ]; then pip="$$UV pip install --quiet --python $(BIN)/python"; \
+	if [ -n "$$UV" ]; then pip="$$UV pip install --quiet --compile-bytecode --python $(BIN)/python"; \
 	else \
 	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
 	  pip="$(BIN)/python -m pip install --quiet --disable-pip-version-check"; \
