@@ -165,7 +165,7 @@ PLANTS = (
     Plant(
         "the canary is not listened for",
         "bus/redis/listener.py",
-        "            if loop.time() - self._heard > self._deaf_after:\n",
+        "            if self._canary.silence(monotonic()) > self._deaf_after:\n",
         "            if False:\n",
         ("tests/drivers/test_redis_bus.py", "-k", "deaf or says_nothing"),
     ),

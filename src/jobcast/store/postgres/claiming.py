@@ -6,7 +6,7 @@ of the lanes at most.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,9 @@ from jobcast.store.ring import Lane, Place, cursor_of, gone_on, lane_of, place_o
 
 GRACE_MS: Final = 30_000
 """A run may overstay its time-out by this much (to clean up) before it is taken for hung."""
+
+Row = Sequence[Any]
+"""The name of a lane, the weight of its tenant, and the cap of that."""
 
 TURN: Final = "*"
 """The cursor of the queues themselves; no queue has such a name."""
@@ -44,10 +47,12 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
     claimed: list[Changed] = []
     cursors = dict(wanted.cursors)
     async with pool.connection() as raw:
-        for queue in await _queues(raw, wanted.queues, cursors.get(TURN, "")):
+        queues, found = await _look(raw, wanted)
+        for queue in queues:
             while (left := wanted.limit - len(claimed)) > 0:
                 ring = _Ring(raw, wanted, queue, place_of(cursors.get(queue, "")))
-                lanes = await ring.lanes(left)
+                lanes = await ring.lanes(left) if found is None else ring.gone_on(found)
+                found = None
                 if any(lane.kind or lane.tenant_cap is not None for lane in lanes):
                     async with raw.transaction():
                         while await ring.count(lanes):
@@ -66,13 +71,22 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
     return Claimed(claimed, cursors)
 
 
-async def _queues(raw: Raw, wanted: Sequence[str] | None, turn: str) -> list[str]:
-    """The queues to look into: those with a ready job that are wanted and not paused."""
-    rows = await raw.fetch(statements.QUEUES, None if wanted is None else list(wanted))
-    waiting = [row[0] for row in rows]
-    if wanted is None:
-        return [q for q in waiting if q > turn] + [q for q in waiting if q <= turn]
-    return [queue for queue in wanted if queue in waiting]
+async def _look(raw: Raw, wanted: Wanted) -> tuple[Sequence[str], list[Row] | None]:
+    """The queues to look into, and what the database tells of the lanes of the first one."""
+    starts = {queue: place_of(c).start for queue, c in wanted.cursors.items() if queue != TURN}
+    rows = await raw.fetch(
+        statements.LOOK,
+        wanted.now,
+        None if wanted.queues is None else list(wanted.queues),
+        wanted.cursors.get(TURN, ""),
+        wanted.limit,
+        [],
+        wanted.session_id,
+        [],
+        list(starts),
+        list(starts.values()),
+    )
+    return rows[0][0] or [], [row[1:] for row in rows if row[1] is not None]
 
 
 class _Ring:
@@ -94,11 +108,21 @@ class _Ring:
 
     async def lanes(self, limit: int) -> list[Lane]:
         """Up to `limit` waiting lanes with room, from the place round to it."""
-        lanes = gone_on(await self._from(self._place.start, limit), self._place)
-        if self._place.lane and len(lanes) < limit:
-            around = await self._from("", limit - len(lanes))
-            lanes += [lane for lane in around if lane.name < self._place.start]
-        return lanes
+        rows = await self._raw.fetch(
+            statements.LANES,
+            self._wanted.now,
+            self._queue,
+            self._place.start,
+            limit,
+            self._types.at_cap,
+            self._wanted.session_id,
+            self._tenants.at_cap,
+        )
+        return self.gone_on(rows)
+
+    def gone_on(self, rows: Sequence[Row]) -> list[Lane]:
+        """The lanes that the database tells of, the first of them with what it had of its turn."""
+        return gone_on([lane_of(*row, queue=self._queue) for row in rows], self._place)
 
     async def count(self, lanes: Sequence[Lane]) -> bool:
         """Counts how many more of each capped type and tenant may start, and keeps others from
@@ -146,19 +170,6 @@ class _Ring:
             begun = event(job, EventType.PROCESSING, at=at, data="{}")
             changes.append(Changed(job, (msgspec.structs.replace(begun, change=row["change"]),)))
         return changes
-
-    async def _from(self, start: str, limit: int) -> list[Lane]:
-        rows = await self._raw.fetch(
-            statements.LANES,
-            self._wanted.now,
-            self._queue,
-            start,
-            limit,
-            self._types.at_cap,
-            self._wanted.session_id,
-            self._tenants.at_cap,
-        )
-        return [lane_of(*row, queue=self._queue) for row in rows]
 
 
 class _Rooms:

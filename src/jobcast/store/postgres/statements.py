@@ -179,50 +179,82 @@ FIND_UNIQUE = """
 
 # ── claim ─────────────────────────────────────────────────────────────────────────────────────
 
-QUEUES = """
-    WITH RECURSIVE waiting (queue) AS (
-        (SELECT queue FROM jobs WHERE state = 'READY' ORDER BY queue LIMIT 1)
-        UNION ALL
-        SELECT (
-            SELECT job.queue FROM jobs AS job
-            WHERE job.state = 'READY' AND job.queue > waiting.queue
-            ORDER BY job.queue LIMIT 1
-        )
-        FROM waiting WHERE waiting.queue IS NOT NULL
-    )
-    SELECT queue FROM waiting
-    WHERE queue IS NOT NULL AND ($1::text[] IS NULL OR queue = ANY($1::text[]))
-        AND queue NOT IN (SELECT name FROM queues WHERE paused)
-"""
-"""Every queue in which a job is ready and that is not paused: one look into the index for each."""
 
-LANES = f"""
-    WITH RECURSIVE ahead (lane) AS (
-        (SELECT lane FROM jobs WHERE state = 'READY' AND queue = $2 AND lane >= $3
+def _ring(queue: str, start: str) -> str:
+    """A skip scan round the lanes of a queue, as common table expressions: one look into the index
+    for each lane, however many jobs wait in it; from `start` to the last lane, and on from the
+    first one only as far as $4 wants more."""
+    return f"""
+    ahead (lane) AS (
+        (SELECT lane FROM jobs WHERE state = 'READY' AND queue = {queue} AND lane >= {start}
             AND EXISTS (SELECT 1 FROM sessions WHERE id = $6 AND expires_at > {NOW})
          ORDER BY lane LIMIT 1)
         UNION ALL
         SELECT (
             SELECT job.lane FROM jobs AS job
-            WHERE job.state = 'READY' AND job.queue = $2 AND job.lane > ahead.lane
+            WHERE job.state = 'READY' AND job.queue = {queue} AND job.lane > ahead.lane
             ORDER BY job.lane LIMIT 1
         )
         FROM ahead WHERE ahead.lane IS NOT NULL
+    ), around (lane) AS (
+        (SELECT lane FROM jobs WHERE state = 'READY' AND queue = {queue} AND lane < {start}
+            AND EXISTS (SELECT 1 FROM sessions WHERE id = $6 AND expires_at > {NOW})
+         ORDER BY lane LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT job.lane FROM jobs AS job
+            WHERE job.state = 'READY' AND job.queue = {queue} AND job.lane > around.lane
+                AND job.lane < {start}
+            ORDER BY job.lane LIMIT 1
+        )
+        FROM around WHERE around.lane IS NOT NULL
     ), waiting AS (
-        SELECT lane FROM ahead
+        SELECT lane FROM (SELECT lane FROM ahead UNION ALL SELECT lane FROM around) AS ring
         WHERE lane IS NOT NULL AND split_part(lane, chr(10), 2) <> ALL($5::text[])
             AND split_part(lane, chr(10), 1) <> ALL($7::text[])
         LIMIT $4
-    )
-    SELECT waiting.lane, tenant.weight, tenant.max_running FROM waiting LEFT JOIN LATERAL (
-        SELECT weight, max_running FROM tenants WHERE id = split_part(waiting.lane, chr(10), 1)
-    ) AS tenant ON true
-"""  # noqa: S608
-"""A skip scan: one look into the index for each lane, however many jobs wait in it.
+    ), lanes AS (
+        SELECT waiting.lane, tenant.weight, tenant.max_running FROM waiting LEFT JOIN LATERAL (
+            SELECT weight, max_running FROM tenants WHERE id = split_part(waiting.lane, chr(10), 1)
+        ) AS tenant ON true
+    )"""  # noqa: S608
+
+
+LANES = f"WITH RECURSIVE {_ring('$2', '$3')} SELECT * FROM lanes"  # noqa: S608
+"""The lanes of a queue, each with the weight and the cap of its tenant, from $3 round to it.
 
 Lanes of the types of $5 and of the tenants of $7, which are at their cap, are passed over. There is
 nothing to claim for a session ($6) whose lease has run out: it would only be rescued from it.
 """
+
+_FIRST = "(SELECT queues[1] FROM queued)"
+_START = """(
+    SELECT coalesce(($9::text[])[array_position($8::text[], queues[1])], '') FROM queued
+)"""
+
+LOOK = f"""
+    WITH RECURSIVE ready (queue) AS (
+        (SELECT queue FROM jobs WHERE state = 'READY' ORDER BY queue LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT job.queue FROM jobs AS job
+            WHERE job.state = 'READY' AND job.queue > ready.queue
+            ORDER BY job.queue LIMIT 1
+        )
+        FROM ready WHERE ready.queue IS NOT NULL
+    ), queued AS MATERIALIZED (
+        SELECT array_agg(
+            queue ORDER BY array_position($2::text[], queue), queue <= $3, queue
+        ) AS queues
+        FROM ready
+        WHERE queue IS NOT NULL AND ($2::text[] IS NULL OR queue = ANY($2::text[]))
+            AND queue NOT IN (SELECT name FROM queues WHERE paused)
+    ), {_ring(_FIRST, _START)}
+    SELECT queued.queues, lanes.* FROM queued LEFT JOIN lanes ON true
+"""  # noqa: S608
+"""Every queue in which a job is ready and that is not paused, by one look into the index for each:
+in the order of $2, or, where that is null, from behind $3 round to it. And beside them the lanes of
+the first one, as LANES tells them; $8 are queues and $9 where each goes on."""
 
 LOCK_CAPS = """
     SELECT type, max_running FROM job_types
