@@ -120,3 +120,9 @@ def test_a_guest_has_nothing_but_public_channels() -> None:
     guest = Principal(kind=Kind.GUEST, tenant_id="acme", user_id="guest:ada")
     with pytest.raises(Forbidden):
         require(guest, Scope.READ)
+
+
+def test_a_member_is_told_that_an_owner_may() -> None:
+    member = Principal(kind=Kind.USER, tenant_id="acme", user_id="bob", scopes=ORDINARY_SCOPES)
+    with pytest.raises(Forbidden, match="Only an owner of the tenant may do this"):
+        require(member, Scope.ADMIN)

@@ -189,3 +189,16 @@ def test_what_is_no_zone_is_told(zone: str) -> None:
     assert zone_fault(zone) == "Unknown time zone: use a name such as UTC or Europe/Berlin"
     with pytest.raises(ValueError, match="Unknown time zone"):
         next_tick("* * * * *", zone, after=0)
+
+
+def test_the_last_of_few_ticks_is_found_by_halves_too() -> None:
+    first = parse_iso("2024-01-01T00:00:00Z")
+    now = parse_iso("2025-12-31T00:00:00Z")
+    found = last_tick("0 0 1 1 *", "UTC", first=first, now=now)
+    assert iso(found) == "2025-01-01T00:00:00.000Z"
+
+
+def test_a_tick_at_this_very_moment_is_the_last_one() -> None:
+    first = parse_iso("2025-01-01T00:00:00Z")
+    now = parse_iso("2025-01-01T00:01:00Z")
+    assert last_tick("* * * * *", "UTC", first=first, now=now) == now

@@ -85,6 +85,7 @@ class Painting(msgspec.Struct):
     frames: list[Colour] = []
     size: Annotated[Literal["small", "large"], msgspec.Meta(description="how big")] = "small"
     by_room: dict[str, Colour] = {}
+    lent: list[Colour] | None = None
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,7 @@ class Painting(msgspec.Struct):
         ('{"frames":["red","nope"]}', "frames[1]", "red, green"),
         ('{"size":"nope"}', "size", "large, small"),
         ('{"by_room":{"hall":"nope"}}', "by_room[...]", "red, green"),
+        ('{"lent":["nope"]}', "lent[0]", "red, green"),
     ],
 )
 def test_a_value_that_is_none_of_the_choices_hears_them(

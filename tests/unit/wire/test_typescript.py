@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from jobcast.wire import asyncapi
-from jobcast.wire.typescript import render
+from jobcast.wire.typescript import _type, render
 
 FILE = Path(__file__).parents[3] / "clients" / "js" / "types.d.ts"
 
@@ -29,3 +32,11 @@ def test_optional_and_null_are_told_apart() -> None:
     assert "  errors?: { [name: string]: string[] };" in text
     assert "  from: Sender;" in text
     assert "  data: Json;" in text
+
+
+def test_choices_within_lists_are_written_out_and_what_has_no_type_is_owned_up_to() -> None:
+    assert _type(msgspec.inspect.type_info(dict[str, int | str])) == (
+        "{ [name: string]: number | string }"
+    )
+    with pytest.raises(TypeError, match="There is no TypeScript"):
+        _type(msgspec.inspect.type_info(bytes))
