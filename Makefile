@@ -51,8 +51,9 @@ autobahn: $(READY) ## Autobahn's WebSocket test suite (needs a Python 2.7)
 deploy-check: $(READY) ## Dockerfile, compose, nginx, Kubernetes, systemd: linted, and run without containers
 	@$(BIN)/python -m tests.deploy $(ARGS)
 
+# In the order of their names, so that the long ones, which start processes, come first.
 test: $(READY) $(CLIENTS) ## run the tests, on every core
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 cov: $(READY) $(CLIENTS) ## run the tests and measure the branches they take
 	@$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
