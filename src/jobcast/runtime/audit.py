@@ -1,9 +1,9 @@
 """The audit log: who came in, who did not, and who changed what may come in.
 
 One line an event, with `log="audit"`, the actor (`user`, `key`), the `tenant`, and where it came
-from: `about` says that once for a whole request, socket or run. Nothing secret is ever given: ids
-and hints, no texts of keys, tokens, passwords, and no e-mail addresses, into whose field people
-type passwords.
+from: `about` says that once for a whole request, socket or run; their ids stand on every line of
+the log (`runtime.telemetry`). Nothing secret is ever given: ids and hints, no texts of keys,
+tokens, passwords, and no e-mail addresses, into whose field people type passwords.
 """
 
 import time
@@ -23,7 +23,7 @@ _told: dict[str, tuple[float, int]] = {}
 
 
 def about(**facts: str | None) -> None:
-    """What holds for all that follows in this task: `request`, `address`, `tenant`, `job`."""
+    """What holds for all that follows in this task: `address`, `tenant`."""
     _about.set(facts)
 
 

@@ -201,7 +201,7 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
         delivery = parcel.delivery
         # In the context of this task alone.
         bind_contextvars(job_id=delivery.job_id, delivery=delivery.id)
-        audit.about(tenant=delivery.tenant_id, job=delivery.job_id)
+        audit.about(tenant=delivery.tenant_id)
         at = self._clock.now()
         if at + self._attempt_ms > delivery.leased_until:
             self.counts.lost += 1  # taking it took so long that another may take it meanwhile

@@ -193,7 +193,7 @@ class Attempt(Calls):
         self._began = True
         job = self.job
         bind_contextvars(job_id=job.id, attempt=job.run)  # in the context of this task alone
-        audit.about(tenant=job.tenant_id, job=job.id)
+        audit.about(tenant=job.tenant_id)
         if self._tools.tracing is PASSING:
             self._finish(await self._ended())
             return

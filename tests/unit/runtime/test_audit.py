@@ -24,7 +24,7 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 async def test_what_holds_for_a_task_is_in_all_its_lines_and_in_no_other() -> None:
     async def request(address: str) -> None:
-        audit.about(request="r1", address=address, tenant=None)
+        audit.about(address=address, tenant=None)
         await asyncio.sleep(0)
         audit.note("login", user="ada")
 
@@ -37,7 +37,6 @@ async def test_what_holds_for_a_task_is_in_all_its_lines_and_in_no_other() -> No
         "event": "login",
         "log": "audit",
         "log_level": "info",
-        "request": "r1",
         "address": "192.0.2.1",
         "user": "ada",
     }

@@ -60,7 +60,7 @@ class Frame:
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id.decode()
         tokens = bind_contextvars(request_id=scope[REQUEST_ID])
-        audit.about(request=scope[REQUEST_ID], address=(scope.get("client") or (None,))[0])
+        audit.about(address=(scope.get("client") or (None,))[0])
         scope[MOST] = self._gateway.settings.max_page_size
         status, location = 0, None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.unit.gateway.http.caller import Caller
 from tests.unit.services.world import ADDRESS, PASSWORD, World
@@ -20,7 +21,7 @@ Lines = list[Any]
 @pytest.fixture(autouse=True)
 def said() -> Iterator[Lines]:
     audit._told.clear()
-    with capture_logs() as logs:
+    with capture_logs(processors=[merge_contextvars]) as logs:
         yield logs
 
 
@@ -28,7 +29,7 @@ def told(lines: Lines, event: str) -> dict[str, Any]:
     """The one line of this event; all lines of a request say where it came from."""
     [line] = [line for line in lines if line["event"] == event]
     assert (line["log"], line["address"]) == ("audit", ADDRESS)
-    assert line["request"]
+    assert line["request_id"]
     found: dict[str, Any] = line
     return found
 
