@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from bench.queues import servers
@@ -45,8 +46,8 @@ PENDING: Final = """
 
 NUMBERS: Final = """
     (
-        SELECT n, 1700000000000 + n AS at, 'tenant-' || n % {tenants} AS tenant,
-            lpad(to_hex(1700000000000 + n), 12, '0') AS hex
+        SELECT n, {since} + n AS at, 'tenant-' || n % {tenants} AS tenant,
+            lpad(to_hex({since} + n), 12, '0') AS hex
         FROM generate_series({first}, {last}) AS n
     ) AS numbers
 """
@@ -60,9 +61,13 @@ PAYLOAD: Final = """'{"text": "' || repeat('x', 138) || '"}'"""
 
 
 def fill(url: str, *, ended: int, waiting: int) -> None:
-    """Ended jobs of 100 tenants, with all their events; and one tenant's jobs that wait."""
-    past = NUMBERS.format(tenants=TENANTS, first=1, last=ended)
-    queue = NUMBERS.format(tenants=TENANTS, first=ended + 1, last=ended + waiting)
+    """Ended jobs of 100 tenants, with all their events; and one tenant's jobs that wait.
+
+    One came in each millisecond until now, so that none is old enough to be deleted.
+    """
+    since = int(time.time() * 1000) - ended - waiting
+    past = NUMBERS.format(since=since, tenants=TENANTS, first=1, last=ended)
+    queue = NUMBERS.format(since=since, tenants=TENANTS, first=ended + 1, last=ended + waiting)
     servers.run(
         url,
         *(text.format(id=ID, payload=PAYLOAD, numbers=past) for text in (ENDED, TOLD)),
