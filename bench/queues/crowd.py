@@ -53,9 +53,10 @@ NUMBERS: Final = """
 """
 
 ID: Final = (
-    "substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-' || lpad(to_hex(n), 12, '0')"
+    "(substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-'"
+    " || lpad(to_hex(n), 12, '0'))::uuid"
 )
-"""UUIDv7 text, in the order of the numbers."""
+"""UUIDv7, in the order of the numbers."""
 
 PAYLOAD: Final = """'{"text": "' || repeat('x', 138) || '"}'"""
 

@@ -146,7 +146,7 @@ class Faults:
         """The jobs that a worker runs now."""
         conn = await asyncpg.connect(self._url)
         rows = await conn.fetch(
-            "SELECT job.id FROM jobs AS job JOIN sessions ON sessions.id = job.session_id"
+            "SELECT job.id::text FROM jobs AS job JOIN sessions ON sessions.id = job.session_id"
             " WHERE job.state = 'PROCESSING' AND sessions.name LIKE $1",
             f"%:{member.pid}",
         )

@@ -191,7 +191,7 @@ class Trial:
         deadline = time.monotonic() + ALL_WITHIN
         while True:
             rows = await self._ask(
-                "SELECT id FROM jobs WHERE state NOT IN ('DONE', 'FAILED', 'CANCELLED')"
+                "SELECT id::text FROM jobs WHERE state NOT IN ('DONE', 'FAILED', 'CANCELLED')"
             )
             if not rows or time.monotonic() > deadline:
                 return {row[0] for row in rows}
@@ -214,7 +214,8 @@ class Trial:
 
     async def _missed(self) -> int:
         rows = await self._ask(
-            f"SELECT job_id, seq FROM events WHERE change IS NOT NULL AND tenant_id = '{TENANT}'"
+            "SELECT job_id::text, seq FROM events"
+            f" WHERE change IS NOT NULL AND tenant_id = '{TENANT}'"
         )
         wanted = {(row[0], row[1]) for row in rows}
         return sum(
@@ -224,9 +225,11 @@ class Trial:
 
     async def _report(self, stuck: set[str]) -> Report:
         events: dict[str, list[Any]] = defaultdict(list)
-        for row in await self._ask("SELECT job_id, seq, type FROM events ORDER BY job_id, seq"):
+        for row in await self._ask(
+            "SELECT job_id::text, seq, type FROM events ORDER BY job_id, seq"
+        ):
             events[row[0]].append(row)
-        states = {row[0]: row for row in await self._ask("SELECT id, state, run FROM jobs")}
+        states = {row[0]: row for row in await self._ask("SELECT id::text, state, run FROM jobs")}
         starts, ends = self._read_ledger()
         report = Report(self.faults.struck, submitted=len(self._ids), stuck=len(stuck))
         report.lost = sum(job_id not in states for job_id in self._ids)

@@ -43,13 +43,16 @@ MODES: Final = tuple(
     for plan in ("force_custom_plan", "force_generic_plan")
 )
 
+ID: Final = "('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid"
+"""The id of job `n`."""
+
 FILL: Final = f"""
     INSERT INTO jobs (
         id, tenant_id, queue, lane, type, state, payload, priority, max_attempts, timeout_ms, tags,
         run_at, created_at, updated_at, seq, run, attempts, deaths, cancel_requested, session_id,
         deadline_at, started_at, finished_at, unique_key
     )
-    SELECT 'job-' || lpad(n::text, 12, '0'), 'tenant-' || n % 100, 'queue-' || n % 3,
+    SELECT {ID}, 'tenant-' || n % 100, 'queue-' || n % 3,
         'tenant-' || n % 100, 'noop', state, '{{}}', 0, 3, 600000, '[]',
         {AT} + n, {AT} + n, {AT} + n, 1, 1, 0, 0, false,
         CASE state WHEN 'PROCESSING' THEN 'session-' || n % 2 END,
@@ -68,7 +71,7 @@ FILL: Final = f"""
 
 TELL: Final = f"""
     INSERT INTO events (job_id, seq, tenant_id, type, status, attempt, at, change)
-    SELECT 'job-' || lpad(n::text, 12, '0'), 1, 'tenant-' || n % 100, 'job:pending', 'PENDING', 0,
+    SELECT {ID}, 1, 'tenant-' || n % 100, 'job:pending', 'PENDING', 0,
         {AT} + n, n
     FROM generate_series(1, {ENDED + READY + SCHEDULED + RUNNING}) AS n
 """
@@ -78,16 +81,16 @@ SMALL: Final = (
     f" SELECT 'session-' || n, 'w', {AT}, {LATER} FROM generate_series(0, 1) AS n",
     f"INSERT INTO job_types (type, queue, max_attempts, timeout_ms, registered_at)"
     f" VALUES ('noop', 'queue-0', 3, 600000, {AT})",
-    "INSERT INTO job_tags (tenant_id, tag, job_id) SELECT 'tenant-' || n % 100, 'tag', 'job-' || n"
+    f"INSERT INTO job_tags (tenant_id, tag, job_id) SELECT 'tenant-' || n % 100, 'tag', {ID}"
     " FROM generate_series(1, 100000) AS n",
     f"INSERT INTO idempotency_keys (tenant_id, key, digest, job_id, created_at)"
-    f" SELECT 'tenant-' || n % 100, 'key-' || n, 'd', 'job-' || n, {AT}"
+    f" SELECT 'tenant-' || n % 100, 'key-' || n, 'd', {ID}, {AT}"
     " FROM generate_series(1, 100000) AS n",
 )
 
 
 def ids(first: int, count: int = BATCH) -> list[str]:
-    return [f"job-{n:012}" for n in range(first, first + count)]
+    return [f"00000000-0000-7000-8000-{n:012}" for n in range(first, first + count)]
 
 
 def new_jobs(count: int) -> list[list[Any]]:
@@ -112,7 +115,7 @@ def new_jobs(count: int) -> list[list[Any]]:
         "cancel_requested": False,
     }
     columns = [[row.get(name)] * count for name in statements.JOB_COLUMNS.split(", ")]
-    columns[0] = [f"new-{n}" for n in range(count)]
+    columns[0] = [f"00000000-0000-7000-9000-{n:012}" for n in range(count)]
     columns[14] = [f"new-key-{n}" for n in range(count)]
     return columns
 
@@ -143,9 +146,9 @@ CASES: Final[Mapping[str, Sequence[Any]]] = {
     "LOCK_JOB": (AT, HELD[0]),
     "UPDATE_JOBS": AFTER,
     "PUT_BACK": (HELD[0], "{}"),
-    "KEEP_IDEMPOTENCY": (AT, TENANTS, KEYS, KEYS, KEYS, 1),
+    "KEEP_IDEMPOTENCY": (AT, TENANTS, KEYS, KEYS, HELD, 1),
     "FIND_IDEMPOTENCY": (TENANTS, KEYS),
-    "POINT_IDEMPOTENCY": (TENANTS, KEYS, KEYS),
+    "POINT_IDEMPOTENCY": (TENANTS, KEYS, HELD),
     "DROP_IDEMPOTENCY": (TENANTS, KEYS),
     "FIND_UNIQUE": (TENANTS, ["noop"] * BATCH, KEYS),
     "LOOK": (
@@ -185,7 +188,7 @@ NOT_OF_LARGE_TABLES: Final = {
 RARE: Final = {"APART", "TOGETHER"}
 """When a type is given a cap, or freed of it: then all its live jobs change lanes."""
 
-NO_STATEMENTS: Final = {"NOW", "CHANGE", "JOB_COLUMNS", "WITHOUT_PAYLOAD"}
+NO_STATEMENTS: Final = {"NOW", "CHANGE", "JOB_COLUMNS", "JOB", "WITHOUT_PAYLOAD"}
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ those refuse or rewrite values that must come back as they were. Text is compare
 every database, so that an index of ids and lanes goes in the order in which Python goes.
 """
 
+import re
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -16,13 +17,48 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
+    TypeDecorator,
+    Uuid,
     false,
     literal_column,
 )
 from sqlalchemy import Text as AnyText
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
 Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
+
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+"""The id that no job has."""
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def uuid_of(text: str) -> str:
+    """The id of a job as PostgreSQL takes it. A text that is none, as users may send it, is the
+    id of nobody: it must not match under another spelling either."""
+    return text if _ID.fullmatch(text) else NOBODY
+
+
+class JobId(TypeDecorator[str]):
+    """The id of a job, always text in Python. PostgreSQL keeps it in the 16 bytes of a uuid: it
+    stands in some fifteen places for each job, and half of those are indexes."""
+
+    impl = AnyText
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Uuid(as_uuid=False))
+        return dialect.type_descriptor(AnyText())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name != "postgresql":
+            return value
+        return uuid_of(value)
+
+
 HALF_FULL: Final[dict[str, Any]] = {"postgresql_with": {"fillfactor": "70"}}
 """Room in each page for the next version of its rows: their updates then touch no index."""
 
@@ -31,7 +67,7 @@ HALF_FULL: Final[dict[str, Any]] = {"postgresql_with": {"fillfactor": "70"}}
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", JobId, primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("user_id", Text),
     Column("queue", Text, nullable=False),
@@ -114,14 +150,14 @@ job_tags = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", JobId, primary_key=True),
     sqlite_with_rowid=False,
 )
 
 events = Table(
     "events",
     metadata,
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", JobId, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("tenant_id", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -146,7 +182,7 @@ idempotency_keys = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("digest", Text, nullable=False),
-    Column("job_id", Text, nullable=False),
+    Column("job_id", JobId, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -155,7 +191,7 @@ Index("idempotency_keys_age", idempotency_keys.c.created_at)
 files = Table(
     "files",
     metadata,
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", JobId, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("content_type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -223,7 +259,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("job_id", Text, nullable=False),
+    Column("job_id", JobId, nullable=False),
     Column("tenant_id", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("endpoint", Text, nullable=False),
@@ -267,7 +303,7 @@ delivery_attempts = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("delivery_id", Text, nullable=False),
-    Column("job_id", Text, nullable=False),
+    Column("job_id", JobId, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("status_code", Integer),
     Column("success", Boolean, nullable=False),

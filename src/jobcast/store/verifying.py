@@ -187,7 +187,7 @@ CHECKS: Final = (
         "unique-keys",
         "No two live jobs of a tenant and type share a unique key.",
         """
-        SELECT min(id) FROM jobs
+        SELECT min(CAST(id AS TEXT)) FROM jobs
         WHERE unique_key IS NOT NULL AND state IN ('SCHEDULED', 'READY', 'PROCESSING')
         GROUP BY tenant_id, type, unique_key HAVING count(*) > 1
         """,

@@ -11,6 +11,7 @@ from jobcast.domain.job import EventType, Fence, State, Status
 from jobcast.domain.lifecycle import Ending, Errored, Released
 from jobcast.store import jobs as queries
 from jobcast.store.base import Append, Draft
+from jobcast.store.schema import NOBODY
 
 LOG, PROGRESS, OUTPUT = EventType.LOG, EventType.PROGRESS, EventType.OUTPUT
 
@@ -89,7 +90,7 @@ class Appending:
         fence = await bench.start()
         older = msgspec.structs.replace(fence, run=fence.run - 1)
         elsewhere = msgspec.structs.replace(fence, session_id="s2")
-        nothing = Fence("no-such-job", 1, "s1")
+        nothing = Fence(NOBODY, 1, "s1")
         batch = [Append(stale, [bench.draft("!")]) for stale in (older, elsewhere, nothing)]
         answers = await bench.store.append([*batch, Append(fence, [bench.draft("fine")])])
         assert answers[:3] == [None, None, None]
@@ -181,7 +182,7 @@ class Appending:
             fence,
             msgspec.structs.replace(fence, session_id="s2"),
             msgspec.structs.replace(fence, run=2),
-            Fence("no-such-job", 1, "s1"),
+            Fence(NOBODY, 1, "s1"),
         ]
         for old in stale:
             assert not await bench.store.save_file(old, name="a", content_type="t", data=b"!")

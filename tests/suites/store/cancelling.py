@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 
 import pytest
 from tests.suites.workbench import DONE, FAILED, Bench, changed, fence_of
@@ -18,6 +19,7 @@ from jobcast.domain.lifecycle import (
     Released,
     Succeeded,
 )
+from jobcast.store import jobs as queries
 
 ENDS: dict[str, Ending | Cancel] = {"DONE": DONE, "FAILED": FAILED, "CANCELLED": Cancel()}
 URL = "http://127.0.0.1:9/hook"
@@ -143,6 +145,18 @@ class Cancelling:
     ) -> None:
         assert await bench.cancel("no-such-job") is None
         assert await bench.store.resubmit("no-such-job", payload=None) is None
+
+    @pytest.mark.parametrize("spelt", ["{0}\0", "{{{0}}}", " {0}", "{0}\n"])
+    async def test_an_id_in_another_spelling_is_that_of_no_job(
+        self, bench: Bench, spelt: str
+    ) -> None:
+        job = await bench.put()
+        for other in (spelt.format(job.id), job.id.upper(), job.id.replace("-", "")):
+            assert await bench.store.read(partial(queries.find, job_id=other)) is None
+            assert await bench.cancel(other) is None
+            assert await bench.store.cancel_all([other]) == [None]
+            assert await bench.store.resubmit(other, payload=None) is None
+        assert await bench.stored(job.id) == job
 
     async def test_a_cancel_and_a_claim_at_once_agree(self, bench: Bench) -> None:
         await bench.session("s1")

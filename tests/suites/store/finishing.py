@@ -22,6 +22,7 @@ from jobcast.domain.lifecycle import (
 from jobcast.store import jobs as queries
 from jobcast.store import overview
 from jobcast.store.base import Finish
+from jobcast.store.schema import NOBODY
 
 URL = "http://127.0.0.1:9/hook"
 TEXTS = {
@@ -169,7 +170,7 @@ class Finishing:
         batch = [
             Finish(msgspec.structs.replace(fence, run=0), DONE, [bench.draft("!")]),
             Finish(msgspec.structs.replace(fence, session_id="s2"), DONE),
-            Finish(Fence("no-such-job", 1, "s1"), DONE),
+            Finish(Fence(NOBODY, 1, "s1"), DONE),
             Finish(other, DONE),
         ]
         answers = await bench.store.finish(batch)

@@ -39,7 +39,7 @@ BREACHES: Final[dict[str, str]] = {
     "delivery-attempts": "UPDATE deliveries SET attempts = 1",
     "answers": "UPDATE jobs SET finished_at = finished_at - 3600000 WHERE reply_to IS NOT NULL",
     "tags": "DELETE FROM job_tags",
-    "files": "UPDATE files SET job_id = 'nobody'",
+    "files": "UPDATE files SET job_id = '00000000-0000-7000-8000-000000000000'",
     "rollups": "DELETE FROM rollups",
     "keys-have-a-tenant": """
         INSERT INTO api_keys (id, tenant_id, digest, hint, scopes, created_at)

@@ -22,6 +22,7 @@ from jobcast.store.base import Append, Changed, Draft, Finish, Outcome
 from jobcast.store.postgres import statements
 from jobcast.store.postgres.changes import Locked, columns, job_of, locked, save
 from jobcast.store.postgres.pool import Raw
+from jobcast.store.schema import uuid_of
 
 NOTHING: Final[list[list[Any]]] = [[], [], [], [], [], []]
 
@@ -162,7 +163,8 @@ async def cancel_all(
     raw: Raw, job_ids: Sequence[str], *, now: int | None, shard: int
 ) -> list[Outcome]:
     """As `cancel`, of many; those that wait and those that run."""
-    under = locked(await raw.fetch(statements.LOCK_JOBS, now, list(job_ids)))
+    asked = list(map(uuid_of, job_ids))
+    under = locked(await raw.fetch(statements.LOCK_JOBS, now, asked))
     answers: dict[str, Outcome] = {}
     changes: list[Changed] = []
     for job_id, job in under.jobs.items():
@@ -200,4 +202,4 @@ async def resubmit(
 
 
 async def _lock(raw: Raw, job_id: str, *, now: int | None) -> Locked:
-    return locked(await raw.fetch(statements.LOCK_JOB, now, job_id))
+    return locked(await raw.fetch(statements.LOCK_JOB, now, uuid_of(job_id)))

@@ -22,7 +22,10 @@ JOB_COLUMNS: Final = (
 )
 """In the order of the fields of `domain.job.Job`."""
 
-WITHOUT_PAYLOAD: Final = JOB_COLUMNS.replace(" payload,", " '' AS payload,", 1)
+JOB: Final = JOB_COLUMNS.replace("id,", "id::text AS id,", 1)
+"""As they are told: the id of a job is text on both ways, and its 16 bytes here alone."""
+
+WITHOUT_PAYLOAD: Final = JOB.replace(" payload,", " '' AS payload,", 1)
 
 
 INSERT_JOBS = f"""
@@ -34,11 +37,12 @@ INSERT_JOBS = f"""
                 WHERE kind.type = given.type AND kind.max_running IS NOT NULL
             ) THEN tenant_id || chr(10) || type ELSE tenant_id END
         FROM unnest(
-            $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::int[], $10::int[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[],
-            $15::bigint[], $16::text[], $17::text[], $18::text[], $19::bigint[], $20::int[],
-            $21::int[], $22::int[], $23::boolean[], $24::text[], $25::bigint[], $26::bigint[],
-            $27::bigint[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[]
+            $2::text[]::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::text[], $9::int[], $10::int[], $11::bigint[], $12::text[], $13::bigint[],
+            $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::text[], $19::bigint[],
+            $20::int[], $21::int[], $22::int[], $23::boolean[], $24::text[], $25::bigint[],
+            $26::bigint[], $27::bigint[], $28::text[], $29::text[], $30::text[], $31::text[],
+            $32::text[]
         ) AS given ({JOB_COLUMNS})
         ON CONFLICT DO NOTHING
         RETURNING id, tenant_id, type, created_at
@@ -54,35 +58,35 @@ INSERT_JOBS = f"""
         ON CONFLICT (minute, tenant_id, type, shard) DO UPDATE SET
             submitted = sums.submitted + excluded.submitted
     )
-    SELECT id, {CHANGE} AS change FROM fresh
+    SELECT id::text AS id, {CHANGE} AS change FROM fresh
 """  # noqa: S608
 """Inserts jobs with their first event; answers with those that were not there before."""
 
 INSERT_EVENTS = """
     INSERT INTO events (job_id, seq, tenant_id, type, status, attempt, at, change, data)
     SELECT * FROM unnest(
-        $1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bigint[],
-        $8::bigint[], $9::text[]
+        $1::text[]::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[],
+        $7::bigint[], $8::bigint[], $9::text[]
     )
 """
 
 INSERT_TAGS = """
     INSERT INTO job_tags (tenant_id, tag, job_id)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[]::uuid[])
     ON CONFLICT DO NOTHING
 """
 
-LOAD_JOBS = f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = ANY($1::text[])"  # noqa: S608
+LOAD_JOBS = f"SELECT {JOB} FROM jobs WHERE id = ANY($1::text[]::uuid[])"  # noqa: S608
 
 LOCK_JOBS = f"""
     SELECT {WITHOUT_PAYLOAD}, {NOW} AS now, {CHANGE} AS change
-    FROM jobs WHERE id = ANY($2::text[])
+    FROM jobs WHERE id = ANY($2::text[]::uuid[])
     ORDER BY id FOR UPDATE
 """  # noqa: S608
 
 LOCK_JOB = f"""
-    SELECT {JOB_COLUMNS}, {NOW} AS now, {CHANGE} AS change
-    FROM jobs WHERE id = $2
+    SELECT {JOB}, {NOW} AS now, {CHANGE} AS change
+    FROM jobs WHERE id = $2::text::uuid
     FOR UPDATE
 """  # noqa: S608
 
@@ -95,9 +99,9 @@ UPDATE_JOBS = """
         finished_at = new.finished_at, result = new.result, error = new.error,
         progress = new.progress
     FROM unnest(
-        $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::int[],
-        $8::int[], $9::boolean[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
-        $14::text[], $15::text[], $16::text[]
+        $1::text[]::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[],
+        $7::int[], $8::int[], $9::boolean[], $10::text[], $11::bigint[], $12::bigint[],
+        $13::bigint[], $14::text[], $15::text[], $16::text[]
     ) AS new (id, state, updated_at, run_at, seq, run, attempts, deaths, cancel_requested,
               session_id, deadline_at, started_at, finished_at, result, error, progress)
     WHERE jobs.id = new.id
@@ -110,15 +114,15 @@ PUT_BACK = """
             SELECT 1 FROM job_types AS kind
             WHERE kind.type = jobs.type AND kind.max_running IS NOT NULL
         ) THEN tenant_id || chr(10) || type ELSE tenant_id END
-    WHERE id = $1
+    WHERE id = $1::text::uuid
 """
 
 INSERT_DELIVERIES = """
     INSERT INTO deliveries
         (id, job_id, tenant_id, url, endpoint, body, seq, state, attempts, due_at, created_at)
     SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-        $8::text[], $9::int[], $10::bigint[], $11::bigint[]
+        $1::text[], $2::text[]::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+        $7::bigint[], $8::text[], $9::int[], $10::bigint[], $11::bigint[]
     )
 """
 
@@ -141,7 +145,7 @@ ADD_ROLLUPS = """
 KEEP_IDEMPOTENCY = f"""
     INSERT INTO idempotency_keys AS kept (tenant_id, key, digest, job_id, created_at)
     SELECT tenant_id, key, digest, job_id, {NOW}
-    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]::uuid[])
         AS given (tenant_id, key, digest, job_id)
     ON CONFLICT (tenant_id, key) DO UPDATE SET
         digest = excluded.digest, job_id = excluded.job_id, created_at = excluded.created_at
@@ -152,14 +156,14 @@ KEEP_IDEMPOTENCY = f"""
 about to take the same."""
 
 FIND_IDEMPOTENCY = """
-    SELECT kept.tenant_id, kept.key, kept.digest, kept.job_id FROM idempotency_keys AS kept
+    SELECT kept.tenant_id, kept.key, kept.digest, kept.job_id::text FROM idempotency_keys AS kept
     JOIN unnest($1::text[], $2::text[]) AS given (tenant_id, key)
         ON kept.tenant_id = given.tenant_id AND kept.key = given.key
 """
 
 POINT_IDEMPOTENCY = """
     UPDATE idempotency_keys AS kept SET job_id = given.job_id
-    FROM unnest($1::text[], $2::text[], $3::text[]) AS given (tenant_id, key, job_id)
+    FROM unnest($1::text[], $2::text[], $3::text[]::uuid[]) AS given (tenant_id, key, job_id)
     WHERE kept.tenant_id = given.tenant_id AND kept.key = given.key
 """
 
@@ -170,7 +174,7 @@ DROP_IDEMPOTENCY = """
 """
 
 FIND_UNIQUE = """
-    SELECT job.tenant_id, job.type, job.unique_key, job.id FROM jobs AS job
+    SELECT job.tenant_id, job.type, job.unique_key, job.id::text FROM jobs AS job
     JOIN unnest($1::text[], $2::text[], $3::text[]) AS given (tenant_id, type, unique_key)
         ON job.tenant_id = given.tenant_id AND job.type = given.type
         AND job.unique_key = given.unique_key
@@ -324,7 +328,7 @@ TAKE = f"""
         SELECT id, seq, tenant_id, 'job:processing', 'PROCESSING', run, started_at, {CHANGE}, NULL
         FROM claimed
     )
-    SELECT claimed.*, chosen.place, chosen.turn, chosen.of_lane, {CHANGE} AS change
+    SELECT {JOB}, chosen.place, chosen.turn, chosen.of_lane, {CHANGE} AS change
     FROM claimed JOIN chosen USING (id) ORDER BY chosen.round, chosen.place, chosen.turn
 """  # noqa: S608
 """The first rounds of the lanes of a queue: in each round so many of each lane as its weight, less
@@ -335,10 +339,10 @@ each may start, $12 and $13 the capped tenants."""
 
 APPEND = f"""
     WITH given AS (
-        SELECT * FROM unnest($2::text[], $3::int[], $4::text[], $5::bigint[], $6::text[])
+        SELECT * FROM unnest($2::text[]::uuid[], $3::int[], $4::text[], $5::bigint[], $6::text[])
             AS given (id, run, session_id, count, progress)
     ), locked AS MATERIALIZED (
-        SELECT id, run, session_id, state FROM jobs WHERE id = ANY($2::text[])
+        SELECT id, run, session_id, state FROM jobs WHERE id = ANY($2::text[]::uuid[])
         ORDER BY id FOR UPDATE
     ), held AS MATERIALIZED (
         SELECT id, given.count, given.progress FROM locked JOIN given USING (id, run, session_id)
@@ -354,20 +358,22 @@ APPEND = f"""
         INSERT INTO events (job_id, seq, tenant_id, type, status, attempt, at, change, data)
         SELECT advanced.id, advanced.before + draft.nth, advanced.tenant_id, draft.type,
             'PROCESSING', advanced.run, draft.at, NULL, draft.data
-        FROM unnest($7::text[], $8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::text[])
-            AS draft (id, run, nth, type, at, data)
+        FROM unnest(
+            $7::text[]::uuid[], $8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::text[]
+        ) AS draft (id, run, nth, type, at, data)
         JOIN advanced ON advanced.id = draft.id AND advanced.run = draft.run
     )
-    SELECT id, tenant_id, type, run, channel, before FROM advanced
+    SELECT id::text AS id, tenant_id, type, run, channel, before FROM advanced
 """  # noqa: S608
 """Raises the seq of live runs by what they wrote, under their fence, and stores it numbered."""
 
 DONE = f"""
     WITH given AS (
-        SELECT * FROM unnest($2::text[], $3::int[], $4::text[], $5::text[])
+        SELECT * FROM unnest($2::text[]::uuid[], $3::int[], $4::text[], $5::text[])
             AS given (id, run, session_id, result)
     ), locked AS MATERIALIZED (
-        SELECT id, run, session_id, state, webhook_url FROM jobs WHERE id = ANY($2::text[])
+        SELECT id, run, session_id, state, webhook_url FROM jobs
+        WHERE id = ANY($2::text[]::uuid[])
         ORDER BY id FOR UPDATE
     ), held AS MATERIALIZED (
         SELECT id, given.result FROM locked JOIN given USING (id, run, session_id)
@@ -407,9 +413,9 @@ MAKE_READY = f"""
 
 SAVE_FILE = f"""
     INSERT INTO files (job_id, name, content_type, size, created_at, data)
-    SELECT $2, $3, $4, $5, {NOW}, $6 WHERE EXISTS (
+    SELECT $2::text::uuid, $3, $4, $5, {NOW}, $6 WHERE EXISTS (
         SELECT 1 FROM jobs
-        WHERE id = $2 AND run = $7 AND session_id = $8 AND state = 'PROCESSING'
+        WHERE id = $2::text::uuid AND run = $7 AND session_id = $8 AND state = 'PROCESSING'
     )
     ON CONFLICT (job_id, name) DO UPDATE SET
         content_type = excluded.content_type, size = excluded.size,
@@ -429,7 +435,7 @@ RENEW_SESSION = f"""
         WHERE id = $2 AND expires_at > {NOW}
         RETURNING id
     )
-    SELECT renewed.id, job.id AS cancelled FROM renewed
+    SELECT renewed.id, job.id::text AS cancelled FROM renewed
     LEFT JOIN jobs AS job
         ON job.state = 'PROCESSING' AND job.session_id = renewed.id AND job.cancel_requested
 """  # noqa: S608
@@ -440,7 +446,10 @@ DRAIN_SESSION = "UPDATE sessions SET draining = true WHERE id = $1"
 
 CLOSE_SESSION = "DELETE FROM sessions WHERE id = $1"
 
-HELD = "SELECT id, run FROM jobs WHERE state = 'PROCESSING' AND session_id = ANY($1::text[])"
+HELD = """
+    SELECT id::text AS id, run FROM jobs
+    WHERE state = 'PROCESSING' AND session_id = ANY($1::text[])
+"""
 
 HOLD_OFF = f"""
     WITH moment AS (
@@ -478,7 +487,7 @@ BURY_SESSIONS = f"""
 """  # noqa: S608
 
 ORPHANS = f"""
-    SELECT id, run FROM jobs WHERE state = 'PROCESSING' AND (
+    SELECT id::text AS id, run FROM jobs WHERE state = 'PROCESSING' AND (
         deadline_at <= {NOW} OR session_id NOT IN (SELECT id FROM sessions)
     ) LIMIT $2
 """  # noqa: S608
@@ -486,8 +495,9 @@ ORPHANS = f"""
 
 LOCK_RUNS = f"""
     SELECT {WITHOUT_PAYLOAD}, {NOW} AS now, {CHANGE} AS change
-    FROM jobs JOIN unnest($2::text[], $3::int[]) AS seen (seen_id, seen_run) ON id = seen_id
-    WHERE id = ANY($2::text[]) AND run = seen_run AND state = 'PROCESSING'
+    FROM jobs
+    JOIN unnest($2::text[]::uuid[], $3::int[]) AS seen (seen_id, seen_run) ON id = seen_id
+    WHERE id = ANY($2::text[]::uuid[]) AND run = seen_run AND state = 'PROCESSING'
     ORDER BY id LIMIT $4 FOR UPDATE OF jobs SKIP LOCKED
 """  # noqa: S608
 """Locks runs that are still the ones that were seen: never one that has begun since."""
