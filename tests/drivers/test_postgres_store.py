@@ -25,7 +25,7 @@ from jobcast.store import jobs as queries
 from jobcast.store.base import Finish, Store, Submitted
 from jobcast.store.migrating import migrate
 from jobcast.store.postgres import PostgresStore
-from jobcast.store.postgres.pool import SIZE
+from jobcast.store.postgres.pool import HOT
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ async def test_a_heartbeat_has_a_connection_of_its_own(bench: Bench, postgres_ur
     await bench.session("s1")
     async with bench.store.pulse() as renew, AsyncExitStack() as held:
         assert isinstance(bench.store, PostgresStore)
-        for _ in range(SIZE):  # nobody else gets one now
+        for _ in range(HOT):  # nobody else gets one now
             await held.enter_async_context(bench.store._pool.connection())
         assert (await renew("s1")).alive
         await terminate_all(postgres_url)

@@ -4,6 +4,7 @@ A pooler in transaction mode gives each transaction whichever connection is free
 outlive one: no named statement, no setting of the session. `?pgbouncer=true` in the DSN says so.
 """
 
+import sys
 from typing import Any, Final
 
 import asyncpg
@@ -40,6 +41,29 @@ def address(url: str) -> URL:
     return parsed.difference_update_query([_FLAG])
 
 
+def hot_pool(url: str, *, size: int) -> Any:
+    """Connections of asyncpg's for the hot statements, made when they are needed and kept.
+
+    Their plans are made once and for any values: the tests hold each on its index that way too.
+    """
+    arguments = _arguments(url)
+    if not _pooled(url):
+        arguments["server_settings"] = {**SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
+    return asyncpg.create_pool(
+        _dsn(url),
+        min_size=0,
+        max_size=size,
+        max_queries=sys.maxsize,
+        max_inactive_connection_lifetime=0,
+        reset=_as_it_is,
+        **arguments,
+    )
+
+
+async def _as_it_is(connection: Any) -> None:
+    """No statement of ours leaves anything behind in its session: what failed is closed."""
+
+
 def engine(url: str, **options: Any) -> AsyncEngine:
     """An engine on the database at `url`; `options` are SQLAlchemy's."""
     arguments = _arguments(url)
@@ -51,8 +75,13 @@ def engine(url: str, **options: Any) -> AsyncEngine:
 
 async def connect(url: str, *, command_timeout: float = WAIT_SECONDS) -> Any:
     """A connection of its own, of asyncpg's."""
-    dsn = address(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return await asyncpg.connect(dsn, **{**_arguments(url), "command_timeout": command_timeout})
+    return await asyncpg.connect(
+        _dsn(url), **{**_arguments(url), "command_timeout": command_timeout}
+    )
+
+
+def _dsn(url: str) -> str:
+    return address(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _arguments(url: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The one pool of connections of a process: for hot statements on asyncpg's own connection, for
-cold SQL through SQLAlchemy, and the errors of both in our words."""
+"""The connections of a process: asyncpg's own for hot statements, SQLAlchemy's for cold SQL, and
+the errors of both in our words."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,16 +15,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobcast.domain.errors import InvalidRequest, Unavailable
-from jobcast.store.postgres.connecting import POOLED, SAY_SO, WAIT_SECONDS, engine
+from jobcast.store.postgres.connecting import POOLED, SAY_SO, WAIT_SECONDS, engine, hot_pool
 
 T = TypeVar("T")
 log = structlog.get_logger("jobcast.store")
 
 Raw = Any
-"""An asyncpg connection; its stubs don't know what a SQLAlchemy pool hands out."""
+"""An asyncpg connection, or what asyncpg's pool hands out in its place."""
 
-SIZE: Final = 10
-"""Connections of one process at most; batches share them, so few are enough."""
+HOT: Final = 6
+COLD: Final = 4
+"""Connections of one process at most, ten in all; batches share them, so few are enough."""
+
+CLOSES_WITHIN: Final = 5.0
+"""Seconds until a connection that does not close is dropped."""
 
 TRIES: Final = 5
 """How often a transaction is begun anew that lost against another one."""
@@ -67,43 +71,47 @@ class Pool:
     a change that was under way then took effect is not known.
     """
 
-    def __init__(self, url: str, *, size: int = SIZE) -> None:
-        self._engine = engine(url, pool_size=size, max_overflow=0, pool_timeout=WAIT_SECONDS)
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._hot: Raw | None = None
+        self._engine = engine(url, pool_size=COLD, max_overflow=0, pool_timeout=WAIT_SECONDS)
         event.listen(self._engine.sync_engine, "checkout", _alive)
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
+        hot, self._hot = self._hot, None
+        if hot is not None:
+            try:
+                async with asyncio.timeout(CLOSES_WITHIN):
+                    await hot.close()
+            except (*_AWAY, asyncpg.PostgresError):
+                hot.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Raw]:
         """A connection of asyncpg's, on which each statement commits by itself."""
         with speaking():
-            async with self._engine.connect() as conn:
-                raw = (await conn.get_raw_connection()).driver_connection
+            if self._hot is None:
+                self._hot = await hot_pool(self._url, size=HOT)  # connects to nothing yet
+            async with self._hot.acquire(timeout=WAIT_SECONDS) as raw:
                 try:
                     yield raw
+                except asyncpg.PostgresError:
+                    raise  # an answer like any other: nothing is under way
                 except BaseException:
-                    # Whatever was under way on it is not to be found by the next.
-                    await conn.invalidate()
+                    raw.terminate()  # whatever was under way on it is not to be found by the next
                     raise
 
     async def run(self, work: Callable[[Raw], Awaitable[T]]) -> T:
         """Does a piece of work in a transaction; anew when it lost a race against another one."""
         for attempt in range(1, TRIES + 1):
-            with speaking():
-                async with self._engine.connect() as conn:
-                    raw = (await conn.get_raw_connection()).driver_connection
-                    assert raw is not None
-                    try:
-                        async with raw.transaction():
-                            return await work(raw)
-                    except _LOST_RACE as race:
-                        if attempt == TRIES:
-                            raise Unavailable("The database is too busy: try again.") from race
-                    except asyncio.CancelledError:
-                        await conn.invalidate()
-                        raise
+            try:
+                async with self.connection() as raw, raw.transaction():
+                    return await work(raw)
+            except _LOST_RACE as race:
+                if attempt == TRIES:
+                    raise Unavailable("The database is too busy: try again.") from race
             log.info("transaction begun anew", attempt=attempt)
         raise AssertionError("unreachable")
 
