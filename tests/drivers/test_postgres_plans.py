@@ -93,8 +93,8 @@ def ids(first: int, count: int = BATCH) -> list[str]:
     return [f"00000000-0000-7000-8000-{n:012}" for n in range(first, first + count)]
 
 
-def new_jobs(count: int) -> list[list[Any]]:
-    """The columns of jobs that are not there yet, in the order of `JOB_COLUMNS`."""
+def new_jobs(count: int) -> str:
+    """Jobs that are not there yet, as `INSERT_JOBS` takes them."""
     row: Mapping[str, Any] = {
         "tenant_id": "tenant-1",
         "queue": "queue-1",
@@ -107,17 +107,13 @@ def new_jobs(count: int) -> list[list[Any]]:
         "tags": "[]",
         "run_at": AT,
         "created_at": AT,
-        "updated_at": AT,
-        "seq": 1,
-        "run": 0,
-        "attempts": 0,
-        "deaths": 0,
-        "cancel_requested": False,
     }
-    columns = [[row.get(name)] * count for name in statements.JOB_COLUMNS.split(", ")]
-    columns[0] = [f"00000000-0000-7000-9000-{n:012}" for n in range(count)]
-    columns[14] = [f"new-key-{n}" for n in range(count)]
-    return columns
+    return json.dumps(
+        [
+            {"id": f"00000000-0000-7000-9000-{n:012}", **row, "unique_key": f"new-key-{n}"}
+            for n in range(count)
+        ]
+    )
 
 
 FIRST_RUNNING: Final = ENDED + READY + SCHEDULED + 1
@@ -127,7 +123,15 @@ SESSIONS: Final = [f"session-{n % 2}" for n in range(FIRST_RUNNING, FIRST_RUNNIN
 LIVE: Final = [n for n in range(ENDED + 1, ENDED + 201) if n % 2 == 0]
 TENANTS: Final = [f"tenant-{n % 100}" for n in LIVE]
 KEYS: Final = [f"key-{n}" for n in LIVE]
-DRAFTS: Final = (HELD, RUNS, RUNS, ["job:log"] * BATCH, [AT] * BATCH, ["{}"] * BATCH)
+LIVE_RUNS: Final = json.dumps(
+    [
+        {"id": job, "run": 1, "session_id": session, "count": 1, "progress": "{}", "result": "{}"}
+        for job, session in zip(HELD, SESSIONS, strict=True)
+    ]
+)
+DRAFTS: Final = json.dumps(
+    [{"id": job, "run": 1, "nth": 1, "type": "job:log", "at": AT, "data": "{}"} for job in HELD]
+)
 AFTER: Final = (
     *(HELD, ["DONE"] * BATCH, [AT] * BATCH, [AT] * BATCH, [2] * BATCH, RUNS, RUNS, RUNS),
     *([False] * BATCH, SESSIONS, [AT] * BATCH, [AT] * BATCH, [AT] * BATCH),
@@ -135,7 +139,7 @@ AFTER: Final = (
 )
 
 CASES: Final[Mapping[str, Sequence[Any]]] = {
-    "INSERT_JOBS": (AT, *new_jobs(BATCH), 1),
+    "INSERT_JOBS": (AT, new_jobs(BATCH), 1),
     "INSERT_EVENTS": (
         *(HELD, [7] * BATCH, ["tenant-1"] * BATCH, ["job:log"] * BATCH, ["PROCESSING"] * BATCH),
         *(RUNS, [AT] * BATCH, [7] * BATCH, ["{}"] * BATCH),
@@ -162,8 +166,8 @@ CASES: Final[Mapping[str, Sequence[Any]]] = {
         *(AT, [f"tenant-{n}" for n in range(10)], [10] * 10, "queue-1", BATCH, "session-1"),
         *(["none"], [1], GRACE_MS, [1] * 10, [0] * 10, ["nobody"], [1]),
     ),
-    "APPEND": (AT, HELD, RUNS, SESSIONS, RUNS, ["{}"] * BATCH, *DRAFTS),
-    "DONE": (AT, HELD, RUNS, SESSIONS, ["{}"] * BATCH, 1),
+    "APPEND": (AT, LIVE_RUNS, DRAFTS),
+    "DONE": (AT, LIVE_RUNS, 1),
     "MAKE_READY": (LATER, BATCH),
     "SAVE_FILE": (AT, HELD[0], "a.txt", "text/plain", 1, b"x", 1, SESSIONS[0]),
     "RENEW_SESSION": (AT, "session-1", 10_000),
@@ -188,7 +192,7 @@ NOT_OF_LARGE_TABLES: Final = {
 RARE: Final = {"APART", "TOGETHER"}
 """When a type is given a cap, or freed of it: then all its live jobs change lanes."""
 
-NO_STATEMENTS: Final = {"NOW", "CHANGE", "JOB_COLUMNS", "JOB", "WITHOUT_PAYLOAD"}
+NO_STATEMENTS: Final = {"NOW", "CHANGE", "JOB_COLUMNS", "JOB", "NEW", "WITHOUT_PAYLOAD"}
 
 
 @pytest.fixture(scope="module")

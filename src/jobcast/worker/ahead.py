@@ -13,7 +13,7 @@ SPAN: Final = 0.05
 WINDOW: Final = 0.02
 """Seconds over which ends are counted at least."""
 
-MOST: Final = 200
+MOST: Final = 400
 """Jobs ahead at most, however quick they are."""
 
 

@@ -18,6 +18,7 @@ from jobcast.store.recording import delivery_rows, event_row, rollup_rows
 
 _STATES = {state.value: state for state in State}
 _FIELDS = len(Job.__struct_fields__)
+_encode = msgspec.json.Encoder().encode
 
 
 class Locked(msgspec.Struct, frozen=True):
@@ -45,6 +46,11 @@ def locked(rows: Sequence[Any]) -> Locked:
 def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Rows as the arrays that a statement takes; there is at least one."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def rows_text(rows: Sequence[msgspec.Struct]) -> str:
+    """Rows as the one text that a statement takes; raises what msgspec does for what is no text."""
+    return _encode(rows).decode()
 
 
 async def save(raw: Raw, changes: Sequence[Changed], under: Locked, *, shard: int) -> list[Changed]:

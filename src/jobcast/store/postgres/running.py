@@ -1,9 +1,10 @@
 """Jobs after their submit: append, finish, cancel, retry."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
+import msgspec
 from msgspec.structs import replace
 
 from jobcast.domain.errors import Conflict, InvalidOperation
@@ -20,11 +21,39 @@ from jobcast.domain.lifecycle import (
 )
 from jobcast.store.base import Append, Changed, Draft, Finish, Outcome
 from jobcast.store.postgres import statements
-from jobcast.store.postgres.changes import Locked, columns, job_of, locked, save
+from jobcast.store.postgres.changes import Locked, job_of, locked, rows_text, save
 from jobcast.store.postgres.pool import Raw
 from jobcast.store.schema import uuid_of
 
-NOTHING: Final[list[list[Any]]] = [[], [], [], [], [], []]
+
+class _Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a live run wrote."""
+
+    id: str
+    run: int
+    session_id: str
+    count: int
+    progress: str | None = None
+
+
+class _Draft(msgspec.Struct, frozen=True, gc=False):
+    """One event of those; `nth` counts from 1."""
+
+    id: str
+    run: int
+    nth: int
+    type: EventType
+    at: int
+    data: str
+
+
+class _Done(msgspec.Struct, frozen=True, gc=False):
+    """A run that succeeded."""
+
+    id: str
+    run: int
+    session_id: str
+    result: str
 
 
 async def append(
@@ -35,17 +64,15 @@ async def append(
     for item in batch:
         runs.setdefault(item.fence, []).extend(item.drafts)
     heads = [
-        (fence.job_id, fence.run, fence.session_id, len(drafts), _progress(drafts))
+        _Written(fence.job_id, fence.run, fence.session_id, len(drafts), _progress(drafts))
         for fence, drafts in runs.items()
     ]
     events = [
-        (fence.job_id, fence.run, nth, draft.type.value, draft.at, draft.data)
+        _Draft(fence.job_id, fence.run, nth, draft.type, draft.at, draft.data)
         for fence, drafts in runs.items()
         for nth, draft in enumerate(drafts, 1)
     ]
-    rows = await raw.fetch(
-        statements.APPEND, now, *columns(heads), *(columns(events) if events else NOTHING)
-    )
+    rows = await raw.fetch(statements.APPEND, now, rows_text(heads), rows_text(events))
     found = {(row["id"], row["run"]): row for row in rows}
     written = dict.fromkeys(runs, 0)
     answers: list[tuple[Event, ...] | None] = []
@@ -92,13 +119,13 @@ async def finish_done(
 ) -> dict[Fence, Changed]:
     """Ends those `plain` runs that are live and want no webhook, in one statement."""
     rows = [
-        (item.fence.job_id, item.fence.run, item.fence.session_id, item.ending.result)
+        _Done(item.fence.job_id, item.fence.run, item.fence.session_id, item.ending.result)
         for item in {item.fence: item for item in batch}.values()
         if isinstance(item.ending, Succeeded)
     ]
     sessions = {item.fence.job_id: item.fence.session_id for item in batch}
     done: dict[Fence, Changed] = {}
-    for row in await raw.fetch(statements.DONE, now, *columns(rows), shard):
+    for row in await raw.fetch(statements.DONE, now, rows_text(rows), shard):
         job = job_of(row)
         assert job.finished_at is not None
         told = event(job, EventType.DONE, at=job.finished_at, data=done_data(job.result))

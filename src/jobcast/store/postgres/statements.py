@@ -1,8 +1,9 @@
 """The hot statements of the PostgreSQL driver, whole.
 
-Each works on a batch, whose columns come as arrays. `$1` of those that need the time is a moment
-in milliseconds, or NULL for the database's own clock: leases and deadlines are measured by one
-clock, however many machines there are.
+Each works on a batch. Its columns come as arrays, or, where there are many rows, all of it as one
+JSON text: that costs the process that sends it a third of what arrays do. `$1` of those that need
+the time is a moment in milliseconds, or NULL for the database's own clock: leases and deadlines are
+measured by one clock, however many machines there are.
 
 Rows are locked in the order of their ids, so that no two batches lock each other out; what a
 worker takes from a queue is locked with SKIP LOCKED, so that claims don't wait for each other.
@@ -28,22 +29,28 @@ JOB: Final = JOB_COLUMNS.replace("id,", "id::text AS id,", 1)
 WITHOUT_PAYLOAD: Final = JOB.replace(" payload,", " '' AS payload,", 1)
 
 
+NEW: Final = (
+    "id, tenant_id, user_id, queue, type, state, payload, priority, max_attempts, timeout_ms, tags,"
+    " run_at, created_at, unique_key, channel, webhook_url, reply_to, traceparent"
+)
+"""What a job has at its submit; all else begins alike."""
+
 INSERT_JOBS = f"""
     WITH fresh AS (
-        INSERT INTO jobs ({JOB_COLUMNS}, lane)
-        SELECT {JOB_COLUMNS},
+        INSERT INTO jobs
+            ({NEW}, lane, updated_at, seq, run, attempts, deaths, cancel_requested)
+        SELECT {NEW},
             CASE WHEN EXISTS (
                 SELECT 1 FROM job_types AS kind
                 WHERE kind.type = given.type AND kind.max_running IS NOT NULL
-            ) THEN tenant_id || chr(10) || type ELSE tenant_id END
-        FROM unnest(
-            $2::text[]::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::int[], $10::int[], $11::bigint[], $12::text[], $13::bigint[],
-            $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::text[], $19::bigint[],
-            $20::int[], $21::int[], $22::int[], $23::boolean[], $24::text[], $25::bigint[],
-            $26::bigint[], $27::bigint[], $28::text[], $29::text[], $30::text[], $31::text[],
-            $32::text[]
-        ) AS given ({JOB_COLUMNS})
+            ) THEN tenant_id || chr(10) || type ELSE tenant_id END,
+            created_at, 1, 0, 0, 0, false
+        FROM json_to_recordset($2::text::json) AS given (
+            id uuid, tenant_id text, user_id text, queue text, type text, state text, payload text,
+            priority int, max_attempts int, timeout_ms bigint, tags text, run_at bigint,
+            created_at bigint, unique_key text, channel text, webhook_url text, reply_to text,
+            traceparent text
+        )
         ON CONFLICT DO NOTHING
         RETURNING id, tenant_id, type, created_at
     ), told AS (
@@ -53,7 +60,7 @@ INSERT_JOBS = f"""
     ), counted AS (
         INSERT INTO rollups AS sums
             (minute, tenant_id, type, shard, submitted, done, failed, cancelled, retried, run_ms)
-        SELECT {NOW} / 60000 * 60000, tenant_id, type, $33::int, count(*), 0, 0, 0, 0, 0
+        SELECT {NOW} / 60000 * 60000, tenant_id, type, $3::int, count(*), 0, 0, 0, 0, 0
         FROM fresh GROUP BY tenant_id, type ORDER BY tenant_id, type
         ON CONFLICT (minute, tenant_id, type, shard) DO UPDATE SET
             submitted = sums.submitted + excluded.submitted
@@ -339,10 +346,10 @@ each may start, $12 and $13 the capped tenants."""
 
 APPEND = f"""
     WITH given AS (
-        SELECT * FROM unnest($2::text[]::uuid[], $3::int[], $4::text[], $5::bigint[], $6::text[])
-            AS given (id, run, session_id, count, progress)
+        SELECT * FROM json_to_recordset($2::text::json)
+            AS given (id uuid, run int, session_id text, count bigint, progress text)
     ), locked AS MATERIALIZED (
-        SELECT id, run, session_id, state FROM jobs WHERE id = ANY($2::text[]::uuid[])
+        SELECT id, run, session_id, state FROM jobs WHERE id = ANY(ARRAY(SELECT id FROM given))
         ORDER BY id FOR UPDATE
     ), held AS MATERIALIZED (
         SELECT id, given.count, given.progress FROM locked JOIN given USING (id, run, session_id)
@@ -358,9 +365,8 @@ APPEND = f"""
         INSERT INTO events (job_id, seq, tenant_id, type, status, attempt, at, change, data)
         SELECT advanced.id, advanced.before + draft.nth, advanced.tenant_id, draft.type,
             'PROCESSING', advanced.run, draft.at, NULL, draft.data
-        FROM unnest(
-            $7::text[]::uuid[], $8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::text[]
-        ) AS draft (id, run, nth, type, at, data)
+        FROM json_to_recordset($3::text::json)
+            AS draft (id uuid, run int, nth bigint, type text, at bigint, data text)
         JOIN advanced ON advanced.id = draft.id AND advanced.run = draft.run
     )
     SELECT id::text AS id, tenant_id, type, run, channel, before FROM advanced
@@ -369,11 +375,11 @@ APPEND = f"""
 
 DONE = f"""
     WITH given AS (
-        SELECT * FROM unnest($2::text[]::uuid[], $3::int[], $4::text[], $5::text[])
-            AS given (id, run, session_id, result)
+        SELECT * FROM json_to_recordset($2::text::json)
+            AS given (id uuid, run int, session_id text, result text)
     ), locked AS MATERIALIZED (
         SELECT id, run, session_id, state, webhook_url FROM jobs
-        WHERE id = ANY($2::text[]::uuid[])
+        WHERE id = ANY(ARRAY(SELECT id FROM given))
         ORDER BY id FOR UPDATE
     ), held AS MATERIALIZED (
         SELECT id, given.result FROM locked JOIN given USING (id, run, session_id)
@@ -391,7 +397,7 @@ DONE = f"""
     ), counted AS (
         INSERT INTO rollups AS sums
             (minute, tenant_id, type, shard, submitted, done, failed, cancelled, retried, run_ms)
-        SELECT {NOW} / 60000 * 60000, tenant_id, type, $6::int, 0, count(*), 0, 0, 0,
+        SELECT {NOW} / 60000 * 60000, tenant_id, type, $3::int, 0, count(*), 0, 0, 0,
             sum(finished_at - started_at)
         FROM done GROUP BY tenant_id, type ORDER BY tenant_id, type
         ON CONFLICT (minute, tenant_id, type, shard) DO UPDATE SET
