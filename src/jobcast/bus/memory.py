@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import groupby
+from typing import Final
 
 import structlog
 
@@ -40,7 +41,7 @@ LEASE_SECONDS = 6.5
 
 Receive = Callable[[Sequence[Message]], None]
 
-log = structlog.get_logger("jobcast.bus")
+log: Final = structlog.get_logger("jobcast.bus")
 
 
 class MemoryBus(Bus):
@@ -51,8 +52,8 @@ class MemoryBus(Bus):
     """
 
     distant = False
-    degraded = None
-    lag = 0.0
+    degraded: None = None
+    lag: float = 0.0
 
     def __init__(self, *, hints: bool = True, lease: float = LEASE_SECONDS) -> None:
         self._hints = hints

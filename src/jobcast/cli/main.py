@@ -133,7 +133,7 @@ def _say_version(asked: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
+app: Final = typer.Typer(
     name="jobcast",
     cls=Commands,
     no_args_is_help=True,

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from limits.aio.storage import MemoryStorage, Storage
@@ -19,7 +20,7 @@ from jobcast.store.migrating import check
 from jobcast.store.postgres import PostgresStore
 from jobcast.store.sqlite import SqliteStore
 
-log = structlog.get_logger("jobcast.start")
+log: Final = structlog.get_logger("jobcast.start")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ AGAIN_AFTER: Final = 0.5
 """Seconds between two tries."""
 
 T = TypeVar("T")
-log = structlog.get_logger("jobcast.start")
+log: Final = structlog.get_logger("jobcast.start")
 
 _REFUSED: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,

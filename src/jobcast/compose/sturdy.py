@@ -31,7 +31,7 @@ KEY_PREFIX: Final = "jobcast:limits"
 
 Counting = MemoryStorage | RedisStorage
 T = TypeVar("T")
-log = structlog.get_logger("jobcast.limits")
+log: Final = structlog.get_logger("jobcast.limits")
 
 
 class SturdyStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):

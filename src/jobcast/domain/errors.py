@@ -130,7 +130,7 @@ class Unavailable(JobcastError):
     ) -> None:
         super().__init__(message, fields=fields, retry_after=retry_after)
         if detail is not None:
-            self.args = (f"{message} ({detail})",)
+            self.args: tuple[str, ...] = (f"{message} ({detail})",)
 
 
 class IllegalTransition(Exception):

@@ -23,7 +23,7 @@ from jobcast.store import jobs as queries
 from jobcast.store.base import Store
 from jobcast.wire.frames import event_frame, with_cursor
 
-log = structlog.get_logger("jobcast.hub")
+log: Final = structlog.get_logger("jobcast.hub")
 
 REPAIR_EVERY: Final = 2.0
 """Seconds between two looks into the store for what the bus has dropped."""
@@ -48,7 +48,7 @@ class Hub:
         self._leaving: set[asyncio.Task[None]] = set()
         self._subscriber = bus.subscriber(self._receive)
         self._handlers: dict[str, Callable[[Sequence[Message]], None]] = {}
-        self.repaired = 0
+        self.repaired: int = 0
 
     @property
     def watches(self) -> int:

@@ -60,7 +60,7 @@ class Metrics:
     """The registry and what HTTP puts in it; others register theirs beside."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=True)
+        self.registry: Final = CollectorRegistry(auto_describe=True)
         self.refreshes: list[Callable[[], Awaitable[None]]] = []
         """What is awaited before the registry is read for Prometheus."""
 
@@ -79,9 +79,9 @@ class Metrics:
         )
 
         self.registry.register(_Refusals())
-        self.sockets = SocketCounts()
+        self.sockets: Final = SocketCounts()
         self.registry.register(_Sockets(self.sockets))
-        self.slow_closes = Counter(
+        self.slow_closes: Final = Counter(
             "jobcast_ws_slow_closes",
             "Connections closed because they read too slowly.",
             registry=self.registry,

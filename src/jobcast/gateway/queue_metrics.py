@@ -15,7 +15,7 @@ from jobcast.runtime.clock import Clock
 from jobcast.services.overview import Overview
 from jobcast.store.overview import QueueDepth, Rollup
 
-log = structlog.get_logger("jobcast.metrics")
+log: Final = structlog.get_logger("jobcast.metrics")
 
 FRESH_SECONDS: Final = 5.0
 """How long an answer of the store serves."""

@@ -19,7 +19,7 @@ class Readiness:
     """
 
     def __init__(self) -> None:
-        self.phase = Phase.STARTING
+        self.phase: Phase = Phase.STARTING
         self.reason: str | None = "The gateway is starting."
         self.degraded: set[str] = set()
         self.on_drain: set[Callable[[], None]] = set()

@@ -18,9 +18,9 @@ class Placed:
     __slots__ = ("epoch", "frame", "offset")
 
     def __init__(self, frame: bytes, offset: int, epoch: str) -> None:
-        self.frame = frame
-        self.offset = offset
-        self.epoch = epoch
+        self.frame: Final = frame
+        self.offset: Final = offset
+        self.epoch: Final = epoch
 
 
 class RoomTopic:
@@ -34,11 +34,11 @@ class RoomTopic:
         self.topic = topic
         self.channel = channel
         self.watches: set[RoomWatch] = set()
-        self.begun = False
-        self.delivered = 0
-        self.last = 0
-        self.epoch = ""
-        self.crowd = Crowd()
+        self.begun: bool = False
+        self.delivered: int = 0
+        self.last: int = 0
+        self.epoch: str = ""
+        self.crowd: Crowd = Crowd()
         self._told = Crowd()
         self._tell_at = 0.0
         self._early: list[Message] = []
@@ -121,13 +121,13 @@ class RoomWatch:
     """
 
     def __init__(self, room: RoomTopic, user: str) -> None:
-        self.topic = room.topic
-        self.channel = room.channel
+        self.topic: Final = room.topic
+        self.channel: Final = room.channel
         self.user = user
-        self.offset = 0
-        self.epoch = ""
-        self.crowd = Crowd()
-        self.recovered = True
+        self.offset: int = 0
+        self.epoch: str = ""
+        self.crowd: Crowd = Crowd()
+        self.recovered: bool = True
         self._last = 0
         self._past: Sequence[Placed] = ()
         self._waiting: list[Placed] | None = []

@@ -20,7 +20,7 @@ from jobcast.runtime.batcher import Batcher, Overloaded
 from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 
-log = structlog.get_logger("jobcast.rooms")
+log: Final = structlog.get_logger("jobcast.rooms")
 
 RENEW_EVERY: Final = 2.0
 """Seconds between renewals; the lease lasts for three of them."""
@@ -33,8 +33,8 @@ class Rooms:
     """Takes part in channels. `renew` and `settle` are called by tickers."""
 
     def __init__(self, bus: Bus, clock: Clock) -> None:
-        self.repaired = 0
-        self.restated = 0
+        self.repaired: int = 0
+        self.restated: int = 0
         self._gone_delivered = 0
         self._bus = bus
         self._clock = clock

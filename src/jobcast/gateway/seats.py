@@ -18,7 +18,7 @@ from jobcast.runtime.clock import Clock
 from jobcast.runtime.ids import new_id
 from jobcast.services.refusals import Quota, too_many
 
-log = structlog.get_logger("jobcast.gateway")
+log: Final = structlog.get_logger("jobcast.gateway")
 
 LOOK_EVERY: Final = 1.0
 """Seconds between looks at what the other gateways have."""

@@ -91,7 +91,7 @@ class BoundedHttp(HttpToolsProtocol):
         assert upgrade is not None
         rest = self._piece[upgrade.args[0] :]
         super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]  # it holds what holds it
+        self.parser: None = None  # type: ignore[assignment]  # it holds what holds it
         if rest:
             self.transport.get_protocol().data_received(rest)  # type: ignore[attr-defined]
 

@@ -31,8 +31,8 @@ class TenantTopic:
 
     def __init__(self, tenant_id: str) -> None:
         self.tenant_id = tenant_id
-        self.cursor = 0
-        self.begun = False
+        self.cursor: int = 0
+        self.begun: bool = False
         self.watches: set[TenantWatch] = set()
         self._seen: dict[_Key, int] = {}
 
@@ -72,9 +72,9 @@ class TenantWatch:
 
     def __init__(self, tenant_id: str) -> None:
         self.tenant_id = tenant_id
-        self.cursor = 0
+        self.cursor: int = 0
         self.past: int | None = None
-        self.recovered = True
+        self.recovered: bool = True
         self._waiting: list[bytes] | None = []
         self._missed = False
         self._sink: Sink | None = None

@@ -49,11 +49,11 @@ class JobWatch:
     )
 
     def __init__(self, job_id: str) -> None:
-        self.job_id = job_id
+        self.job_id: Final = job_id
         self.job: Job
-        self.seq = 0
-        self.last = 0
-        self.recovered = True
+        self.seq: int = 0
+        self.last: int = 0
+        self.recovered: bool = True
         self._page: Sequence[Message] = ()
         self._whole = True
         self._waiting: list[Message] | None = []

@@ -40,7 +40,7 @@ class Batcher(Generic[Item, Answer]):
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._flying = 0
-        self.refused = 0
+        self.refused: int = 0
 
     async def __call__(self, item: Item) -> Answer:
         """Puts the item into the next batch and waits for its answer.

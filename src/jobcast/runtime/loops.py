@@ -5,10 +5,11 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
+from typing import Final
 
 import structlog
 
-log = structlog.get_logger("jobcast.loop")
+log: Final = structlog.get_logger("jobcast.loop")
 
 BACKOFF_CAP = 30.0
 """Seconds: a tick that keeps failing (a database that is away) is tried at least this often."""
@@ -36,7 +37,7 @@ class Ticker(AbstractAsyncContextManager["Ticker"]):
         self._nudged = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.failures = 0
+        self.failures: int = 0
 
     def nudge(self) -> None:
         """Asks for a tick now; nudges during a tick are remembered as one."""

@@ -18,7 +18,7 @@ class Deadline:
     __slots__ = ("_bucket", "call")
 
     def __init__(self, call: Callable[[], object], bucket: "set[Deadline]") -> None:
-        self.call = call
+        self.call: Final = call
         self._bucket = bucket
         bucket.add(self)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -64,19 +65,21 @@ class Accounts:
         self._limiter = limiter
         self._passwords = passwords or Passwords()
         signed = SignedTokens(settings.jwt_access_secrets)
-        self.revocations = Revocations()
-        self.keys = ApiKeys(store, settings=settings, clock=clock, revoked=self.revocations.key)
-        self.logins = Logins(
+        self.revocations: Final = Revocations()
+        self.keys: Final = ApiKeys(
+            store, settings=settings, clock=clock, revoked=self.revocations.key
+        )
+        self.logins: Final = Logins(
             store,
             settings=settings,
             clock=clock,
             signed=signed,
             revoked=self.revocations.login,
         )
-        self.tenants = Tenants(store, settings=settings, clock=clock)
-        self.members = Members(store, clock=clock, revocations=self.revocations)
-        self.mailer = mailer or Mailer(settings)
-        self.resets = Resets(
+        self.tenants: Final = Tenants(store, settings=settings, clock=clock)
+        self.members: Final = Members(store, clock=clock, revocations=self.revocations)
+        self.mailer: Final = mailer or Mailer(settings)
+        self.resets: Final = Resets(
             store,
             settings=settings,
             clock=clock,
@@ -87,7 +90,7 @@ class Accounts:
         )
         self.revocations.of_keys.append(self.keys.forget)
         self.revocations.of_logins.append(self.logins.forget)
-        self.credentials = Credentials(
+        self.credentials: Final = Credentials(
             keys=self.keys,
             logins=self.logins,
             tickets=Tickets(store, clock=clock),

@@ -23,7 +23,7 @@ from jobcast.runtime.batcher import Batcher, Overloaded
 from jobcast.store.base import Changed
 from jobcast.wire.frames import event_frame
 
-log = structlog.get_logger("jobcast.announcing")
+log: Final = structlog.get_logger("jobcast.announcing")
 
 FEW: Final = 10
 FEW_BYTES: Final = 16_384
@@ -47,7 +47,7 @@ class Announcer:
     """
 
     def __init__(self, bus: Bus) -> None:
-        self.dropped = 0
+        self.dropped: int = 0
         self._bus = bus
         self._queue: Batcher[_News, None] = Batcher(self._flush)
 

@@ -22,7 +22,7 @@ from jobcast.store.base import Store
 from jobcast.wire.frames import message_body
 from jobcast.wire.messages import Sender
 
-log = structlog.get_logger("jobcast.answers")
+log: Final = structlog.get_logger("jobcast.answers")
 
 UNSAID: Final = 10_000
 """Messages remembered that could not be published: their answers are left to upkeep."""

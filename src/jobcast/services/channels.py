@@ -48,7 +48,7 @@ class Channels:
         settings: Settings,
         clock: Clock,
     ) -> None:
-        self.published = 0
+        self.published: int = 0
         self._bus = bus
         self._jobs = jobs
         self._types = types

@@ -34,7 +34,7 @@ from jobcast.services.signing import sign
 from jobcast.store.base import Store
 from jobcast.store.delivery_leases import Attempted
 
-log = structlog.get_logger("jobcast.webhooks")
+log: Final = structlog.get_logger("jobcast.webhooks")
 
 LEASE_MS: Final = 60_000
 """Four times the longest attempt: room for a slow record and for clocks that differ."""
@@ -106,7 +106,7 @@ class Deliverer(AbstractAsyncContextManager["Deliverer"]):
         self._busy: Counter[str] = Counter()
         self._cursor: str | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.counts = Counts()
+        self.counts: Final = Counts()
         self._record = Recorder(
             store,
             clock=clock,

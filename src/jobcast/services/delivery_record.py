@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -15,7 +16,7 @@ from jobcast.services.delivery_batches import Recorded
 from jobcast.store.base import Store
 from jobcast.store.delivery_leases import Attempted
 
-log = structlog.get_logger("jobcast.webhooks")
+log: Final = structlog.get_logger("jobcast.webhooks")
 
 
 @dataclass(slots=True)

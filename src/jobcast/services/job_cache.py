@@ -38,8 +38,8 @@ class JobCache:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self.hits = 0
-        self.misses = 0
+        self.hits: int = 0
+        self.misses: int = 0
 
     async def load(self, job_id: str, read: Callable[[], Awaitable[Job | None]]) -> Job | None:
         """The job as it is remembered, else as it is read; None is not remembered."""

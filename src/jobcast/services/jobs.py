@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -72,7 +73,7 @@ class Jobs:
         )
         self._submits: Batcher[Submit, Submitted] = Batcher(self._submit_batch)
         self._waiting = Waiting(store, limit=settings.max_waiting, clock=clock)
-        self.changes = Changes(store, announcer, self._waiting)
+        self.changes: Final = Changes(store, announcer, self._waiting)
         self._tenants: Recent[bool] = Recent(clock=clock, ttl=TENANT_SECONDS)
 
     async def submit(

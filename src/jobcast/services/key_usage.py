@@ -10,7 +10,7 @@ from jobcast.runtime.clock import Clock
 from jobcast.store import accounts as sql
 from jobcast.store.base import Store
 
-log = structlog.get_logger("jobcast.keys")
+log: Final = structlog.get_logger("jobcast.keys")
 
 EVERY_MS: Final = 60_000
 """Older than this, a note is renewed."""

@@ -56,7 +56,7 @@ class Limiter:
             REGISTRATIONS_IN_DEVELOPMENT if settings.env == "development" else REGISTRATIONS,
             namespace="registrations",
         )
-        self.attempts = Attempts(storage, clock=clock)
+        self.attempts: Final = Attempts(storage, clock=clock)
 
     async def submission(self, principal: Principal) -> None:
         """Counts a submitted job for a caller who is not told what is left.

@@ -18,7 +18,7 @@ import structlog
 from jobcast.runtime import smtp
 from jobcast.settings import Settings
 
-log = structlog.get_logger("jobcast.mail")
+log: Final = structlog.get_logger("jobcast.mail")
 
 WAITING: Final = 1_000
 """Mails that may wait; one more is dropped, and logged."""

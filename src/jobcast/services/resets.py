@@ -20,7 +20,7 @@ from jobcast.store import accounts as sql
 from jobcast.store import resets
 from jobcast.store.base import Store
 
-log = structlog.get_logger("jobcast.accounts")
+log: Final = structlog.get_logger("jobcast.accounts")
 
 LIFETIME_MS: Final = 3_600_000
 UNDER_WAY: Final = 100

@@ -28,7 +28,7 @@ from jobcast.store import schedules as sql
 from jobcast.store.base import Idempotency, Store
 from jobcast.store.schedules import Move, Schedule
 
-log = structlog.get_logger("jobcast.scheduler")
+log: Final = structlog.get_logger("jobcast.scheduler")
 
 CHUNK: Final = 200
 """Schedules that one look takes at most."""

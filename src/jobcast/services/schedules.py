@@ -29,7 +29,7 @@ from jobcast.store import schedules as sql
 from jobcast.store.base import Store
 from jobcast.store.schedules import Declared, Schedule
 
-log = structlog.get_logger("jobcast.schedules")
+log: Final = structlog.get_logger("jobcast.schedules")
 
 MAX_SCHEDULES: Final = 1_000
 """Of one tenant: each is work at its ticks that no submission limit counts."""

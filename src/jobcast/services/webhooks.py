@@ -1,6 +1,7 @@
 """What users do with webhooks: read their log, have one sent again; endpoints and secrets."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from jobcast.domain.access import Principal, Scope, require
 from jobcast.domain.errors import InvalidOperation, NotFound
@@ -30,8 +31,8 @@ class Webhooks:
         self._visible = visible
         self._clock = clock
         self._notify = notify
-        self.endpoints = WebhookEndpoints(store, clock=clock, notify=notify)
-        self.secrets = WebhookSecrets(store, clock=clock)
+        self.endpoints: Final = WebhookEndpoints(store, clock=clock, notify=notify)
+        self.secrets: Final = WebhookSecrets(store, clock=clock)
 
     async def logs(self, principal: Principal | None, job_id: str) -> Sequence[Logged]:
         """The attempts to deliver the job's ends, oldest first; of very many the newest.

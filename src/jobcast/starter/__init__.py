@@ -3,6 +3,8 @@
 Every type does real work where the means are there, and each is an example to copy.
 """
 
+from typing import Final
+
 from jobcast import App
 from jobcast.starter.email import send_email
 from jobcast.starter.http import http_request
@@ -13,7 +15,7 @@ from jobcast.starter.tables import data_processing
 
 __all__ = ["app"]
 
-app = App()
+app: Final = App()
 
 app.job("send-email", timeout=120)(send_email)
 app.job("email", timeout=120)(send_email)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, parseaddr
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -62,7 +62,7 @@ _TO_SCHEMA = {
 class Email(BaseModel):
     """A message; `to` is an address, a list of them, or several with commas between."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore",
         json_schema_extra={
             "examples": [{"to": "ada@example.com", "subject": "Hello", "body": "From a job."}]

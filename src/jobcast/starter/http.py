@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -45,7 +45,7 @@ def _sendable(headers: dict[str, str]) -> dict[str, str]:
 class HttpRequest(BaseModel):
     """What to call. `body` is sent as it is when it is text, else as JSON."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore",
         json_schema_extra={
             "examples": [{"url": "https://example.com/hook", "method": "POST", "body": {"n": 1}}]

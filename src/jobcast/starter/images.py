@@ -7,7 +7,7 @@ import base64
 import binascii
 import io
 import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,7 +34,7 @@ class ResizeImage(BaseModel):
     With one of width and height the other follows; with none the width is 320.
     """
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore",
         json_schema_extra={
             "anyOf": [{"required": ["url"]}, {"required": ["image"]}, {"required": ["imageUrl"]}],

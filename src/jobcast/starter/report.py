@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -27,7 +27,9 @@ def _lower(value: object) -> object:
 class GenerateReport(BaseModel):
     """`format` is pdf, csv or json; `month` takes the jobs created in it, by UTC."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"format": "pdf"}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="ignore", json_schema_extra={"examples": [{"format": "pdf"}]}
+    )
 
     format: Annotated[str, BeforeValidator(_lower)] = Field(default="pdf", max_length=50)
     month: str | None = Field(

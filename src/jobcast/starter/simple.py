@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,7 +21,9 @@ _ECHO_AFTER = 1.0  # seconds
 class Sleep(BaseModel):
     """How long to sleep, in milliseconds: up to an hour."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"delayMs": 5000}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="ignore", json_schema_extra={"examples": [{"delayMs": 5000}]}
+    )
 
     delayMs: int = Field(default=1000, ge=0, le=_HOUR_MS)
 
@@ -29,7 +31,7 @@ class Sleep(BaseModel):
 class StreamText(BaseModel):
     """What to stream, and the pause after each word in milliseconds."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore",
         json_schema_extra={"examples": [{"text": "Hello from a running job!", "delayMs": 150}]},
     )

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -27,7 +27,7 @@ _DELIMITERS = ",;\t|"
 class Table(BaseModel):
     """Where the table comes from: exactly one of `url`, `csv` and `rows`."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore",
         json_schema_extra={
             "anyOf": [{"required": ["url"]}, {"required": ["csv"]}, {"required": ["rows"]}],

@@ -60,7 +60,7 @@ class JobShape(Struct, frozen=True, kw_only=True, rename="camel"):
     updated_at: str
 
 
-JobSummaryShape = defstruct(
+JobSummaryShape: Final = defstruct(
     "JobSummaryShape",
     [
         (field.name, field.type)

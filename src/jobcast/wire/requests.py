@@ -1,6 +1,6 @@
 """What a client has asked for: the requests under way and the topics it follows."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from jobcast.wire import answers, commands
 from jobcast.wire.actions import Do, Request, Send
@@ -26,7 +26,7 @@ class Requests:
     __slots__ = ("_limits", "_pending", "following")
 
     def __init__(self, limits: SessionLimits) -> None:
-        self.following = Subscriptions(limits.max_subscriptions)
+        self.following: Final = Subscriptions(limits.max_subscriptions)
         self._limits = limits
         self._pending: dict[int, Request] = {}
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -42,7 +42,7 @@ from jobcast.worker.pace import Pace
 from jobcast.worker.sizes import check_said
 from jobcast.worker.threads import Notice
 
-log = structlog.get_logger("jobcast.worker")
+log: Final = structlog.get_logger("jobcast.worker")
 
 
 class Reason(Enum):
@@ -84,8 +84,8 @@ class Attempt(Calls):
     ) -> None:
         assert job.session_id is not None
         self.job = job
-        self.fence = Fence(job.id, job.run, job.session_id)
-        self.fenced = False
+        self.fence: Final = Fence(job.id, job.run, job.session_id)
+        self.fenced: bool = False
         self._kind = kind
         self._tools = tools
         self._done: Callable[[Attempt, Finish], None] | None = done

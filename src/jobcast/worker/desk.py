@@ -56,7 +56,7 @@ class Desk:
         self._settings = settings
         self._clock = clock
         self._link = link
-        self.answering = Answering(store, bus, clock)
+        self.answering: Final = Answering(store, bus, clock)
 
     async def save(self, fence: Fence, *, name: str, data: bytes, content_type: str) -> str:
         """Keeps a file of the job; its URL. A same name replaces the file of before."""

@@ -12,7 +12,7 @@ from jobcast.services.announcing import Announcer
 from jobcast.store.base import Append, Draft, Store
 from jobcast.worker.pace import Pace
 
-log = structlog.get_logger("jobcast.worker")
+log: Final = structlog.get_logger("jobcast.worker")
 
 BUFFER_LIMIT: Final = 500
 """Events that a run may have unwritten; a handler that writes more waits for the store."""

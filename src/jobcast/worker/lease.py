@@ -11,13 +11,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
 from jobcast.store.base import Store
 from jobcast.worker.pace import Pace
 
-log = structlog.get_logger("jobcast.worker")
+log: Final = structlog.get_logger("jobcast.worker")
 
 
 class Lease:

@@ -32,7 +32,7 @@ class PipeCalls:
     """
 
     def __init__(self, way: Way) -> None:
-        self.over = False
+        self.over: bool = False
         self._way = way
         self._last_id = 0
         self._then: dict[int, Callable[[frames.Answer | frames.Refused], None]] = {}

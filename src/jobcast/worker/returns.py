@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 import structlog
 
@@ -13,7 +14,7 @@ from jobcast.services.announcing import Announcer
 from jobcast.services.answering import Answering
 from jobcast.store.base import Changed, Finish, Store
 
-log = structlog.get_logger("jobcast.worker")
+log: Final = structlog.get_logger("jobcast.worker")
 
 
 class Returns:
@@ -33,8 +34,8 @@ class Returns:
         written: Callable[[], None],
     ) -> None:
         self.unwritten: set[Fence] = set()
-        self.ended = 0
-        self.stale = 0
+        self.ended: int = 0
+        self.stale: int = 0
         self._store = store
         self._announcer = announcer
         self._answering = answering

@@ -13,7 +13,7 @@ class Notice(threading.Event):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = False
+        self.seen: bool = False
 
     def is_set(self) -> bool:
         return self._noted(super().is_set())

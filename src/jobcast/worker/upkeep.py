@@ -14,7 +14,7 @@ from jobcast.settings import Settings
 from jobcast.store import messages, pruning
 from jobcast.store.base import Store
 
-log = structlog.get_logger("jobcast.upkeep")
+log: Final = structlog.get_logger("jobcast.upkeep")
 
 CHUNK: Final = 500
 """Rows that one tick changes at most, so that no transaction is long."""

@@ -36,7 +36,7 @@ from jobcast.worker.lease import Lease
 from jobcast.worker.registration import type_info
 from jobcast.worker.returns import Returns
 
-log = structlog.get_logger("jobcast.worker")
+log: Final = structlog.get_logger("jobcast.worker")
 
 CLAIM_LIMIT: Final = 200
 """Jobs in one claim at most, so that one worker does not take what others could start."""
@@ -63,7 +63,7 @@ class Worker:
         queues: Sequence[str] | Mapping[str, int] | None,
         concurrency: int,
     ) -> None:
-        self.session_id = ""
+        self.session_id: str = ""
         self._handlers = handlers
         self._store = store
         self._bus = bus

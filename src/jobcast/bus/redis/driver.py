@@ -43,7 +43,7 @@ BATCHES: Final = 5_000
 
 Receive = Callable[[Sequence[Message]], None]
 T = TypeVar("T")
-log = structlog.get_logger("jobcast.bus")
+log: Final = structlog.get_logger("jobcast.bus")
 
 
 _News = tuple[Sequence[Message], Mapping[str, int]]
@@ -69,7 +69,7 @@ class RedisBus(Bus):
         deaf_after: float = DEAF_AFTER,
         lease: float = LEASE_SECONDS,
     ) -> None:
-        self.dropped = 0
+        self.dropped: int = 0
         self._hints = hints
         self._prefix = prefix
         self._quiet_until = 0.0

@@ -37,7 +37,7 @@ CHUNK: Final = 1_000
 
 AWAY: Final = (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError)
 
-log = structlog.get_logger("jobcast.bus")
+log: Final = structlog.get_logger("jobcast.bus")
 
 
 class Listener:
@@ -58,9 +58,9 @@ class Listener:
         canary_every: float,
         deaf_after: float,
     ) -> None:
-        self.reconnects = 0
-        self.deaf = 0
-        self.connected = False
+        self.reconnects: int = 0
+        self.deaf: int = 0
+        self.connected: bool = False
         self._connect = connect
         self._receive = receive
         self._topics = topics

@@ -89,7 +89,7 @@ class HttpApp:
     """The routes with what stands around them, as one ASGI app."""
 
     def __init__(self, gateway: Gateway, routes: Sequence[BaseRoute]) -> None:
-        self.router = Router([*routes, *_docs(self)], redirect_slashes=False)
+        self.router: Final = Router([*routes, *_docs(self)], redirect_slashes=False)
         self._title = gateway.settings.app_name
         self._document: dict[str, Any] | None = None
         framed = Frame(self.router, gateway, Faults(gateway))

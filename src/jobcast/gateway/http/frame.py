@@ -18,7 +18,7 @@ from jobcast.gateway.state import Gateway
 from jobcast.runtime import audit
 from jobcast.runtime.ids import new_id
 
-log = structlog.get_logger("jobcast.http")
+log: Final = structlog.get_logger("jobcast.http")
 
 REQUEST_ID: Final = "jobcast.request_id"
 """Where a request's id stands in its scope."""

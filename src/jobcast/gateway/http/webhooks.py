@@ -1,5 +1,7 @@
 """Routes of the webhooks of a job: what was sent and came back, and sending it again."""
 
+from typing import Final
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,7 +42,7 @@ class WebhookRedelivery(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     delivery_id: str
 
 
-_, _SHAPES = msgspec.json.schema_components([WebhookAttempt])
+_SHAPES: Final = msgspec.json.schema_components([WebhookAttempt])[1]
 
 LOGS = Operation(
     summary="Webhook logs of a job",

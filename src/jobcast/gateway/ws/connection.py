@@ -25,7 +25,7 @@ from jobcast.wire.close import CloseCode
 from jobcast.wire.limits import SessionLimits
 from jobcast.wire.session import Session
 
-log = structlog.get_logger("jobcast.ws")
+log: Final = structlog.get_logger("jobcast.ws")
 
 ROOM_BYTES: Final = 262_144
 """What may wait before more of the past is read; a quarter of what may wait at all, if less."""
@@ -85,7 +85,7 @@ class Connection:
         pings: bool,
         nearer: Callable[["Connection"], None] | None = None,
     ) -> None:
-        self.id = new_id()
+        self.id: Final = new_id()
         self._gateway = gateway
         self._transport = transport
         self._nearer = nearer

@@ -20,7 +20,7 @@ class Words(ServerProtocol):
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
-            self.current_size = None
+            self.current_size: int | None = None
         super().recv_frame(frame)
 
 

@@ -7,7 +7,7 @@ each reader, which queues the frame, and one loop over all readers that have any
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Final, cast
 
 from jobcast.gateway.metrics import SocketCounts
 
@@ -90,16 +90,16 @@ class Outgoing(asyncio.Protocol):
     )
 
     def __init__(self, outbox: Outbox) -> None:
-        self.outbox = outbox
+        self.outbox: Final = outbox
         self.transport: asyncio.Transport
-        self.fd = -1  # none that may be written to
+        self.fd: int = -1  # none that may be written to
         self.frames: list[bytes] = []
-        self.waiting = 0
+        self.waiting: int = 0
         """Bytes that were sent here, but have not left yet."""
-        self.asked = False  # for a write
-        self.held = False  # by the network, which takes no more
-        self.closing = False  # nothing of the endpoint goes out any more
-        self.awaited = False
+        self.asked: bool = False  # for a write
+        self.held: bool = False  # by the network, which takes no more
+        self.closing: bool = False  # nothing of the endpoint goes out any more
+        self.awaited: bool = False
         """Whether `written` is to be called when what waits was handed over."""
         self._in_transport = 0
         self._drained: asyncio.Future[None] | None = None

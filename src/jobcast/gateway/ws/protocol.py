@@ -84,6 +84,8 @@ class SocketProtocol(Outgoing):
         "_timer",
         "_words",
     )
+    awaited: bool
+    closing: bool
 
     def __init__(self, owner: Owner, server: Any) -> None:
         super().__init__(owner.outbox)

@@ -28,7 +28,7 @@ class Sockets:
         self._hosts = Hosts(gateway.settings)
         self._drainer = Drainer(connections, window=gateway.settings.ws_drain)
         self.max_size: int | None = self._limits.max_message_bytes
-        self.outbox = Outbox(gateway.metrics.sockets)
+        self.outbox: Outbox = Outbox(gateway.metrics.sockets)
 
     def __call__(self, *, server_state: Any, **_: Any) -> SocketProtocol:
         return SocketProtocol(self, server_state)

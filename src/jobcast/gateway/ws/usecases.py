@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 import structlog
 
@@ -25,7 +25,7 @@ from jobcast.wire import answers, commands
 from jobcast.wire.actions import Plain
 from jobcast.wire.api import render_job
 
-log = structlog.get_logger("jobcast.ws")
+log: Final = structlog.get_logger("jobcast.ws")
 
 Watch = JobWatch | TenantWatch
 Go = Callable[[], None]
