@@ -72,10 +72,17 @@ audit: $(READY) ## known vulnerabilities of what we ship (needs uv and an adviso
 type-check: $(READY) ## mypy alone
 	$(BIN)/mypy $(ARGS)
 
-verify-types: $(READY) ## whether all types of the Python client are known to pyright (needs npx)
+# The modules whose names users import, `jobcast` itself by where its names come from.
+TYPED := $(addprefix jobcast.,app client safe_http starter testing transactional webhooks \
+	worker.context worker.handler)
+
+verify-types: $(READY) ## whether pyright knows all types that users meet (needs npx)
 	@command -v npx >/dev/null || { echo "make verify-types needs npx (Node 20 or newer)."; exit 1; }
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npx --yes pyright@1.1.411 \
-	  --ignoreexternal --verifytypes jobcast.client $(ARGS)
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; for module in $(TYPED); do \
+	  found=$$(npx --yes pyright@1.1.411 --ignoreexternal --verifytypes $$module $(ARGS)) \
+	    || { echo "$$found"; exit 1; }; \
+	  echo "$$module: all types known"; \
+	done
 
 format: $(READY) ## let ruff sort the imports and lay out the code
 	$(BIN)/ruff check --fix

@@ -19,9 +19,10 @@ ONE_LINE: Final = 80
 """Signatures that are longer stand in several lines."""
 
 INTRO: Final = """
-Everything here is typed (`py.typed`). What is not named here is not for users and may change.
+Everything here is typed (`py.typed`), without a gap for mypy and pyright. What is not named here is
+not for users and may change.
 """
-_MODULES: Final = (
+MODULES: Final = (
     (jobcast, "What jobs are written with."),
     (jobcast.testing, "Runs a handler in a test, with no server."),
     (jobcast.client, "Submits and watches from another program, over HTTP and WebSocket."),
@@ -38,7 +39,7 @@ def render() -> str:
         source="signatures and docstrings",
         intro=INTRO,
         parts=[
-            section(module.__name__, about, *_members(module, seen)) for module, about in _MODULES
+            section(module.__name__, about, *_members(module, seen)) for module, about in MODULES
         ],
     )
 
