@@ -227,6 +227,11 @@ export interface RequestOptions extends Signal {
   /** What is null or undefined is left out. */
   query?: Record<string, string | number | boolean | null | undefined>;
   headers?: Record<string, string>;
+  /**
+   * Whether it is sent again where no answer came; if not said, a GET is. For what must not be done
+   * twice give an `Idempotency-Key`, where the route takes one.
+   */
+  repeatable?: boolean;
 }
 
 export class Jobcast {

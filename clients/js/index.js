@@ -86,8 +86,9 @@ export class Jobcast {
     return this.#channels.get(key);
   }
 
-  async request(method, path, { body, query, signal, headers } = {}) {
-    return (await this.#http.call(method, path, { body, query, signal, headers })).data;
+  async request(method, path, { body, query, signal, headers, repeatable } = {}) {
+    const options = { body, query, signal, headers, repeatable };
+    return (await this.#http.call(method, path, options)).data;
   }
 
   on(event, listener) {

@@ -243,10 +243,12 @@ class Jobs:
         user_id: str | None = None,
         tenant: str | None = None,
         q: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Job:
         """Cancels, retries or deletes all jobs that match the filters of `list`.
 
         The answer is the job that does it, which can be watched. Only what has ended is deleted.
+        Safe to repeat like `submit`.
         """
         filters = given(
             status=status,
@@ -258,7 +260,11 @@ class Jobs:
             q=q,
         )
         answer = await self._transport.call(
-            "POST", "/jobs/bulk", json={"action": action, "filter": filters}
+            "POST",
+            "/jobs/bulk",
+            json={"action": action, "filter": filters},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            repeatable=True,
         )
         return model(Job, answer.data)
 

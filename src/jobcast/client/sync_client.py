@@ -520,10 +520,12 @@ class _Jobs(Blocking):
         user_id: str | None = None,
         tenant: str | None = None,
         q: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Job:
         """Cancels, retries or deletes all jobs that match the filters of `list`.
 
         The answer is the job that does it, which can be watched. Only what has ended is deleted.
+        Safe to repeat like `submit`.
         """
         return self._portal.run(
             lambda client: client.bulk(
@@ -535,6 +537,7 @@ class _Jobs(Blocking):
                 user_id=user_id,
                 tenant=tenant,
                 q=q,
+                idempotency_key=idempotency_key,
             )
         )
 

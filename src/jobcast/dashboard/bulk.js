@@ -3,7 +3,7 @@
 import { h, say } from "./dom.js";
 import { ask, field } from "./form.js";
 import { number } from "./format.js";
-import { isService, send, session } from "./session.js";
+import { isService, session, submitter } from "./session.js";
 import { confirm, toast } from "./ui.js";
 
 /** What each action can touch. */
@@ -53,7 +53,7 @@ async function remove({ id, type, queue, status, tenantId }) {
   const { meta } = await session.client.jobs({ ...filter, limit: 1 });
   if (meta.total > 1)
     throw new Error("Other jobs carry the id of this one as a tag, and would go with it.");
-  const { id: bulk } = await send("POST", "/jobs/bulk", { action: "delete", filter });
+  const { id: bulk } = await submitter("/jobs/bulk")({ action: "delete", filter });
   const { changed } = await session.client.job(bulk).result();
   if (!changed)
     throw new Error("It stays: its webhook is still being delivered, or it runs again.");
@@ -90,11 +90,12 @@ export function bulkDialog(given) {
   const counted = () => show().catch((error) => say(count, error.message));
   action.input.addEventListener("change", counted);
   counted();
+  const start = submitter("/jobs/bulk");
   return ask(
     "All that match",
     [action],
     "Start",
-    ({ action }) => send("POST", "/jobs/bulk", { action, filter }),
+    ({ action }) => start({ action, filter }),
     words.length
       ? h("ul", { class: "plain" }, words)
       : h("p", "There is no filter: this is every job of your tenant."),

@@ -38,6 +38,23 @@ export async function request(method, path, options) {
 export const get = (path, query) => request("GET", path, { query });
 export const send = (method, path, body) => request(method, path, { body });
 
+/**
+ * Makes jobs at `path`. A body that is sent again is the same submission: after a lost answer that
+ * is done here, later by whoever presses the button once more.
+ */
+export function submitter(path) {
+  let sent = {};
+  return (given) => {
+    const body = typeof given === "string" ? given : JSON.stringify(given);
+    if (sent.body !== body) sent = { body, key: randomKey() };
+    const headers = { "Idempotency-Key": sent.key };
+    return request("POST", path, { body, headers, repeatable: true });
+  };
+}
+
+// crypto.randomUUID is missing on plain http:// addresses other than localhost.
+const randomKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
 // -- what is kept
 // {key} or {refreshToken}: for this tab, or where people chose so for this browser.
 

@@ -26,8 +26,9 @@ from jobcast.services.announcing import Announcer
 from jobcast.services.changes import Changes
 from jobcast.services.refusals import Quota, too_many
 from jobcast.store import bulk as sql
-from jobcast.store.base import Changed, Outcome, Store, Submit, Submitted
+from jobcast.store.base import Changed, Idempotency, Outcome, Store, Submit, Submitted
 from jobcast.store.jobs import Filter
+from jobcast.store.waiting import stands_already
 from jobcast.wire.decoding import decode
 
 STEP: Final = 200
@@ -105,10 +106,14 @@ class Bulk:
         self._changes = changes
         self._clock = clock
 
-    async def request(self, principal: Principal, body: BulkBody) -> Job:
+    async def request(
+        self, principal: Principal, body: BulkBody, *, idempotency: Idempotency | None = None
+    ) -> Submitted:
         """Makes the job that does it, in the one tenant whose jobs are meant.
 
         It is not counted among the waiting jobs: who has too many of those must get rid of them.
+        Who repeats a request with its key is answered with the job of the first time, also where
+        so many are under way that nobody else gets one.
         """
         access.require(principal, Scope.WRITE)
         wanted, action = body.filter, body.action
@@ -116,21 +121,16 @@ class Bulk:
         refusal = wanted.status and status_refusal(action, wanted.status)
         if refusal:
             raise InvalidRequest("Validation error", fields={"filter.status": [refusal]})
-        if await self._store.read(partial(sql.under_way, tenant_id=tenant_id)) >= MOST:
-            raise too_many(
-                Quota.BULK,
-                f"Too many bulk operations: a tenant may have {MOST} of them under way. "
-                "Try again when one of them has ended.",
-                retry_after=RETRY_AFTER,
-            )
         job = self._job(body, tenant_id=tenant_id, user_id=principal.user_id)
-        [made] = await self._store.submit([Submit(job)])
+        await self._admit(job, idempotency)
+        [made] = await self._store.submit([Submit(job, idempotency)])
         if isinstance(made, JobcastError):
             raise made
         assert isinstance(made, Submitted)
-        await self._announcer.changed([Changed(made.job, made.events)])
-        audit.note(f"bulk {action}", **actor(principal), tenant=tenant_id, job=made.job.id)
-        return made.job
+        if made.events:
+            await self._announcer.changed([Changed(made.job, made.events)])
+            audit.note(f"bulk {action}", **actor(principal), tenant=tenant_id, job=made.job.id)
+        return made
 
     async def run(self, job: Job, teller: Teller) -> dict[str, int]:
         """Does it; answers with the counts. Whose jobs are meant is said by the job's own tenant,
@@ -162,6 +162,19 @@ class Bulk:
                 raise done.problem
         await teller.log(f"{body.action}: {tally.changed} jobs changed, {tally.skipped} left out")
         return {"matched": tally.matched, "changed": tally.changed, "skipped": tally.skipped}
+
+    async def _admit(self, job: Job, idempotency: Idempotency | None) -> None:
+        """Raises QuotaExceeded where too many are under way and this would be one more."""
+        if await self._store.read(partial(sql.under_way, tenant_id=job.tenant_id)) < MOST:
+            return
+        again = partial(stands_already, job=job, idempotency=idempotency, now=self._clock.now())
+        if not await self._store.read(again):
+            raise too_many(
+                Quota.BULK,
+                f"Too many bulk operations: a tenant may have {MOST} of them under way. "
+                "Try again when one of them has ended.",
+                retry_after=RETRY_AFTER,
+            )
 
     def _job(self, body: BulkBody, *, tenant_id: str, user_id: str | None) -> Job:
         now = self._clock.now()

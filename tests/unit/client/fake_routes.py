@@ -41,6 +41,8 @@ async def answer(fake: FakeServer, call: Call, *, known: bool) -> Response:
             return submit(fake, call)
         case "POST", ["api", "jobs", "batch"]:
             return submit_batch(fake, call)
+        case "POST", ["api", "jobs", "bulk"]:
+            return bulk(fake, call)
         case "GET", ["api", "jobs"]:
             return page(fake, call)
         case method, ["api", "jobs", job_id, *rest]:
@@ -140,6 +142,14 @@ def submit_batch(fake: FakeServer, call: Call) -> Response:
             fake._by_idempotency_key[repeated] = fake.add_job(body["type"], **known)
         made.append(fake.jobs[fake._by_idempotency_key[repeated]])
     return success("Jobs created successfully", made, 201)
+
+
+def bulk(fake: FakeServer, call: Call) -> Response:
+    repeated = call.headers["idempotency-key"]
+    if repeated not in fake._by_idempotency_key:
+        made = fake.add_job(f"jobcast/bulk/{call.body['action']}", payload=call.body)
+        fake._by_idempotency_key[repeated] = made
+    return success("Bulk scheduled", fake.jobs[fake._by_idempotency_key[repeated]], 202)
 
 
 def page(fake: FakeServer, call: Call) -> Response:

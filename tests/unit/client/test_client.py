@@ -151,6 +151,25 @@ class TestSubmitting:
         }
         assert call.headers["idempotency-key"]
 
+    async def test_a_bulk_change_whose_answer_got_lost_is_made_once(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        server.lost_answers = 2
+        made = await client.bulk("retry", status="FAILED", tag="mail")
+        assert (made.type, list(server.jobs)) == ("jobcast/bulk/retry", [made.id])
+        assert server.jobs[made.id]["payload"] == {
+            "action": "retry",
+            "filter": {"status": "FAILED", "tag": "mail"},
+        }
+        assert len({call.headers["idempotency-key"] for call in server.calls}) == 1
+
+    async def test_a_bulk_change_takes_a_key_that_is_known_later(
+        self, client: AsyncClient, server: FakeServer
+    ) -> None:
+        one = await client.bulk("cancel", idempotency_key="clean-up")
+        two = await client.bulk("cancel", idempotency_key="clean-up")
+        assert one.id == two.id
+
     async def test_after_close_a_call_says_so(self, server: FakeServer) -> None:
         client = AsyncClient(server.url, KEY)
         await client.aclose()

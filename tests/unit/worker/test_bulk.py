@@ -39,7 +39,7 @@ def errands(house: House, bulk: Bulk) -> Errands:
 
 async def ask(bulk: Bulk, action: Action) -> str:
     body = BulkBody(action=action, filter=BulkFilter())
-    return (await bulk.request(ACME, body)).id
+    return (await bulk.request(ACME, body)).job.id
 
 
 async def result(house: House, job_id: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { field, form } from "../form.js";
 import { payloadField } from "../payload.js";
 import { go } from "../router.js";
-import { get, isService, request, session } from "../session.js";
+import { get, isService, session, submitter } from "../session.js";
 import { head } from "../ui.js";
 
 export const page = {
@@ -45,15 +45,12 @@ export const page = {
     type.input.addEventListener("input", choose);
 
     // The text of the payload goes as it was typed: `fields` are written around it.
-    let sent = {};
+    const submit = submitter("/jobs");
     const create = async (values) => {
       const fields = jobFields(values);
-      const body = `${JSON.stringify(fields).slice(0, -1)},"payload":${payload.text()}}`;
-      if (sent.body !== body) sent = { body, key: randomKey() }; // sent again, it is the same job
-      const job = await request("POST", "/jobs", {
-        body,
-        headers: { "Idempotency-Key": sent.key },
-      });
+      const job = await submit(
+        `${JSON.stringify(fields).slice(0, -1)},"payload":${payload.text()}}`,
+      );
       go(["jobs", job.id]);
     };
     const node = form([type, payload, ...more], "Submit", create, { class: "wide" });
@@ -79,9 +76,6 @@ export const page = {
     }
   },
 };
-
-// crypto.randomUUID is missing on plain http:// addresses other than localhost.
-const randomKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 const NUMBERS = ["priority", "maxAttempts", "timeoutMs"];
 

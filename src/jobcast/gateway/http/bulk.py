@@ -8,10 +8,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from jobcast.domain.access import Scope
-from jobcast.gateway.http.body import read
+from jobcast.gateway.http.body import SMALL, parse, read_body
 from jobcast.gateway.http.credentials import allowed
 from jobcast.gateway.http.envelope import success
 from jobcast.gateway.http.faults import note_submitter
+from jobcast.gateway.http.idempotency import KEY, REPLAYED, idempotency_of
 from jobcast.gateway.http.job_shapes import TAG
 from jobcast.gateway.http.operation import Operation, route
 from jobcast.gateway.state import Gateway
@@ -25,11 +26,16 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
     async def bulk(request: Request) -> Response:
         principal = await allowed(gateway, request, Scope.WRITE, counted=False)
         note_submitter(request, principal)
-        body = await read(request, BulkBody)
+        data = await read_body(request, limit=SMALL)
+        body = parse(data, BulkBody)
+        key = idempotency_of(request, data)
         quota = await gateway.limiter.submissions(principal)
-        job = await gateway.bulk.request(principal, body)
+        submitted = await gateway.bulk.request(principal, body, idempotency=key)
+        job = submitted.job
         mounted = request.scope.get("root_path", "")
         headers = {**quota.headers(), "Location": f"{mounted}/api/jobs/{job.id}"}
+        if submitted.replayed:
+            headers |= REPLAYED
         sentence = f"Bulk {body.action} scheduled"
         return success(sentence, Raw(render_job(job)), status=202, headers=headers)
 
@@ -48,6 +54,8 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 status=202,
                 body=BulkBody,
                 data=JobShape,
+                parameters=[KEY],
+                errors=(409, 503),
             ),
         )
     ]

@@ -1,7 +1,6 @@
 """`/api/jobs`: submitting, listing and reading jobs."""
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -18,6 +17,7 @@ from jobcast.gateway.http.body import read_body
 from jobcast.gateway.http.credentials import allowed, principal_of
 from jobcast.gateway.http.envelope import success
 from jobcast.gateway.http.faults import note_submitter
+from jobcast.gateway.http.idempotency import KEY, REPLAYED, idempotency_of
 from jobcast.gateway.http.job_shapes import (
     LIST_PARAMETERS,
     TAG,
@@ -32,7 +32,6 @@ from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
 from jobcast.runtime.tracing import traceparent_of
 from jobcast.services.job_input import BatchBody, JobBody, parse_batch, parse_job
-from jobcast.store.base import Idempotency
 from jobcast.wire.api import (
     JobShape,
     JobSummaryShape,
@@ -51,7 +50,6 @@ PAGED_LIMIT: Final = 10_000
 """Jobs that page numbers reach; beyond, a cursor goes on."""
 
 MAX_WAIT: Final = 60
-MAX_KEY: Final = 255
 
 
 class _Jobs:
@@ -65,7 +63,7 @@ class _Jobs:
         limit = self._gateway.settings.max_payload_bytes + FIELDS_BYTES
         data = await read_body(request, limit=limit)
         body = parse_job(data)
-        key = _idempotency(request, data)
+        key = idempotency_of(request, data)
         quota = await self._gateway.limiter.submissions(principal)
         submitted = await self._jobs.submit(
             principal, body, idempotency=key, traceparent=_traceparent(request)
@@ -74,7 +72,7 @@ class _Jobs:
         mounted = request.scope.get("root_path", "")
         headers = {**quota.headers(), "Location": f"{mounted}/api/jobs/{job.id}"}
         if submitted.replayed:
-            headers["Idempotency-Replayed"] = "true"
+            headers |= REPLAYED
         shown = self._shown(job, body)
         if submitted.merged:
             return success("Job already exists", Raw(shown), headers=headers)
@@ -86,14 +84,14 @@ class _Jobs:
         settings = self._gateway.settings
         data = await read_body(request, limit=settings.max_batch_bytes)
         bodies = parse_batch(data, most=settings.max_batch)
-        key = _idempotency(request, data)
+        key = idempotency_of(request, data)
         quota = await self._gateway.limiter.submissions(principal, count=len(bodies))
         submitted = await self._jobs.submit_all(
             principal, bodies, idempotency=key, traceparent=_traceparent(request)
         )
         headers = quota.headers()
         if all(one.replayed for one in submitted):
-            headers["Idempotency-Replayed"] = "true"
+            headers |= REPLAYED
         shown = array(
             self._shown(one.job, body) for one, body in zip(submitted, bodies, strict=True)
         )
@@ -172,12 +170,6 @@ class _Jobs:
 def routes(gateway: Gateway) -> Sequence[BaseRoute]:
     """The routes of this resource."""
     jobs = _Jobs(gateway)
-    key = Parameter(
-        name="Idempotency-Key",
-        schema={"type": "string", "maxLength": MAX_KEY},
-        text="The same key and body within 24 hours is the same submission.",
-        place="header",
-    )
     return [
         route(
             "POST",
@@ -190,7 +182,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 others={200: "Its uniqueKey is taken: the live job that has it."},
                 body=JobBody,
                 data=JobShape,
-                parameters=[key],
+                parameters=[KEY],
                 errors=(409, 413, 429, 503),
             ),
         ),
@@ -236,7 +228,7 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
                 status=201,
                 body=BatchBody,
                 data=list[JobShape],
-                parameters=[key],
+                parameters=[KEY],
                 errors=(409, 413, 429, 503),
             ),
         ),
@@ -253,13 +245,3 @@ def _cursor(request: Request) -> str | None:
 
 def _traceparent(request: Request) -> str | None:
     return traceparent_of(request.headers.get("traceparent"))
-
-
-def _idempotency(request: Request, data: bytes) -> Idempotency | None:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
-        sentence = f"Must have 1 to {MAX_KEY} printable characters"
-        raise InvalidRequest("Validation error", fields={"Idempotency-Key": [sentence]})
-    return Idempotency(key, hashlib.sha256(data).hexdigest())

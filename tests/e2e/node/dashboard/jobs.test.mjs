@@ -79,6 +79,28 @@ test("filters stand in the address, and what is chosen is changed together", asy
   assert.deepEqual(problems, []);
 });
 
+test("a change of all that match whose answer is lost is made once", async (t) => {
+  const { tab, problems } = await open(t);
+  const page = await tab();
+  const asked = [];
+  await page.route("**/api/jobs/bulk", async (route) => {
+    const answer = await route.fetch();
+    asked.push((await answer.json()).data.id);
+    await (asked.length === 1 ? route.abort() : route.fulfill({ response: answer }));
+  });
+  await enter(page);
+  await visit(page, "#/jobs?tag=lost");
+  await page.getByRole("button", { name: "All that match…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("This is for 0 jobs now.").waitFor();
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await page.waitForURL(/#\/jobs\/[0-9a-f-]{36}$/);
+  assert.equal(asked.length, 2);
+  assert.equal(asked[0], asked[1]);
+  assert.ok(page.url().endsWith(asked[0]));
+  assert.deepEqual(problems, []);
+});
+
 test("one job is deleted alone; all that match by a job of its own", async (t) => {
   const { tab, problems } = await open(t);
   const page = await tab();

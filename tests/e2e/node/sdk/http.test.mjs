@@ -69,6 +69,22 @@ test("what might be done twice is not repeated", async () => {
   assert.equal(asked.length, 1);
 });
 
+test("what is said to be repeatable is repeated as it was", async () => {
+  const { jobcast, asked } = client([lost(), { status: 504, text: "" }, data("made")]);
+  const options = {
+    body: { action: "retry", filter: {} },
+    headers: { "Idempotency-Key": "k" },
+    repeatable: true,
+  };
+
+  assert.equal(await jobcast.request("POST", "/jobs/bulk", options), "made");
+
+  assert.deepEqual(
+    asked.map(({ headers, body }) => [headers["Idempotency-Key"], body]),
+    Array(3).fill(["k", '{"action":"retry","filter":{}}']),
+  );
+});
+
 test("a wait that is too long is not waited for", async () => {
   const { jobcast } = client([refused(429, "RATE_LIMITED", { headers: { "Retry-After": "45" } })]);
 

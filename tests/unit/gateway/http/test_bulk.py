@@ -1,5 +1,6 @@
 """One action on all jobs that match: what it touches, what it leaves, and how it tells."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,66 @@ async def test_it_takes_the_right_to_write(house: House) -> None:
     assert refused(answer) == (403, "This API key lacks the scope jobs:write.")
 
 
+async def test_the_same_key_and_body_is_the_same_operation(house: House) -> None:
+    job = await house.waiting(tags=["old"])
+    body, key = {"action": "cancel", "filter": {"tag": "old"}}, {"Idempotency-Key": "once"}
+
+    first = await house("POST", "/api/jobs/bulk", body, also=key)
+    ended = await house.show(data(first)["id"], params={"wait": 60})
+    late = await house.waiting(tags=["old"])
+    again = await house("POST", "/api/jobs/bulk", body, also=key)
+
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"]
+    assert data(again) == ended
+    assert await status(house, job) == "CANCELLED"
+    assert await status(house, late) == "PENDING"
+
+
+async def test_many_at_the_same_time_with_one_key_are_one_operation(house: House) -> None:
+    body, key = {"action": "retry", "filter": {}}, {"Idempotency-Key": "race"}
+
+    answers = await asyncio.gather(
+        *(house("POST", "/api/jobs/bulk", body, also=key) for _ in range(8))
+    )
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({data(answer)["id"] for answer in answers}) == 1
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
+
+
+async def test_the_same_key_with_another_body_is_a_conflict(house: House) -> None:
+    body, key = {"action": "cancel", "filter": {"tag": "a"}}, {"Idempotency-Key": "once"}
+    await house("POST", "/api/jobs/bulk", body, also=key)
+
+    other = await house("POST", "/api/jobs/bulk", {"action": "cancel", "filter": {}}, also=key)
+    job = await house("POST", "/api/jobs", {"type": "work"}, also=key)
+
+    sentence = "This Idempotency-Key was used with another body within 24 hours."
+    assert refused(other) == refused(job) == (409, sentence)
+
+
+async def test_keys_of_tenants_are_apart(house: House) -> None:
+    other = await house.new_key("globex")
+    body, key = {"action": "cancel", "filter": {}}, {"Idempotency-Key": "once"}
+    ours = await house("POST", "/api/jobs/bulk", body, also=key)
+
+    theirs = await house("POST", "/api/jobs/bulk", body, also=key, key=other)
+
+    assert "idempotency-replayed" not in theirs.headers
+    assert data(theirs)["id"] != data(ours)["id"]
+
+
+async def test_a_key_that_is_none_is_refused(house: House) -> None:
+    body = {"action": "cancel", "filter": {}}
+
+    answer = await house("POST", "/api/jobs/bulk", body, also={"Idempotency-Key": "k" * 256})
+
+    assert faults(answer) == {"Idempotency-Key": ["Must have 1 to 255 printable characters"]}
+
+
 async def test_nobody_submits_one_as_a_job(house: House) -> None:
     answer = await house("POST", "/api/jobs", {"type": "jobcast/bulk/cancel"})
 
@@ -157,6 +218,20 @@ async def test_so_many_at_once_and_no_more(house: House, monkeypatch: pytest.Mon
     assert answer.status_code == 429
     assert answer.json()["code"] == "QUOTA_EXCEEDED"
     assert answer.headers["retry-after"] == "5"
+
+
+async def test_who_repeats_a_request_is_answered_also_where_no_more_are_let_in(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, key = {"action": "cancel", "filter": {}}, {"Idempotency-Key": "once"}
+    first = await house("POST", "/api/jobs/bulk", body, also=key)
+    monkeypatch.setattr(service, "MOST", 0)
+
+    again = await house("POST", "/api/jobs/bulk", body, also=key)
+    new = await house("POST", "/api/jobs/bulk", body, also={"Idempotency-Key": "twice"})
+
+    assert (again.status_code, data(again)["id"]) == (202, data(first)["id"])
+    assert new.status_code == 429
 
 
 async def test_it_counts_as_a_submission(tmp_path: Path, workshop: Workshop) -> None:
