@@ -14,6 +14,7 @@ from jobcast.gateway.http.envelope import success
 from jobcast.gateway.http.faults import note_submitter
 from jobcast.gateway.http.idempotency import KEY, REPLAYED, idempotency_of
 from jobcast.gateway.http.job_shapes import TAG
+from jobcast.gateway.http.links import location
 from jobcast.gateway.http.operation import Operation, route
 from jobcast.gateway.state import Gateway
 from jobcast.services.bulk import BulkBody
@@ -32,8 +33,8 @@ def routes(gateway: Gateway) -> Sequence[BaseRoute]:
         quota = await gateway.limiter.submissions(principal)
         submitted = await gateway.bulk.request(principal, body, idempotency=key)
         job = submitted.job
-        mounted = request.scope.get("root_path", "")
-        headers = {**quota.headers(), "Location": f"{mounted}/api/jobs/{job.id}"}
+        where = location(gateway, request, f"/api/jobs/{job.id}")
+        headers = {**quota.headers(), "Location": where}
         if submitted.replayed:
             headers |= REPLAYED
         sentence = f"Bulk {body.action} scheduled"

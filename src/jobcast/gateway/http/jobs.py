@@ -27,6 +27,7 @@ from jobcast.gateway.http.job_shapes import (
     oldest_first,
     seen_by,
 )
+from jobcast.gateway.http.links import location
 from jobcast.gateway.http.operation import Operation, Parameter, route
 from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
@@ -69,8 +70,8 @@ class _Jobs:
             principal, body, idempotency=key, traceparent=_traceparent(request)
         )
         job = submitted.job
-        mounted = request.scope.get("root_path", "")
-        headers = {**quota.headers(), "Location": f"{mounted}/api/jobs/{job.id}"}
+        where = location(self._gateway, request, f"/api/jobs/{job.id}")
+        headers = {**quota.headers(), "Location": where}
         if submitted.replayed:
             headers |= REPLAYED
         shown = self._shown(job, body)

@@ -1,5 +1,7 @@
 """Links to this server, for answers and mails."""
 
+from urllib.parse import quote, urlsplit
+
 from starlette.requests import Request
 
 from jobcast.gateway.state import Gateway
@@ -8,6 +10,16 @@ from jobcast.gateway.state import Gateway
 def link(gateway: Gateway, request: Request, path: str) -> str:
     """A link for whoever asked: below the public address, else where the request found this app."""
     return (gateway.settings.public_url or _found_at(request)) + path
+
+
+def location(gateway: Gateway, request: Request, path: str) -> str:
+    """The `Location` of what was made: below the path of the public address, else of the mount.
+
+    It names no host, so it is the one that was asked: that may be another one than the public.
+    """
+    public = gateway.settings.public_url
+    below = request.scope.get("root_path", "") if public is None else urlsplit(public).path
+    return quote(below, safe="/%:@") + path
 
 
 def mail_base(gateway: Gateway, request: Request) -> str | None:

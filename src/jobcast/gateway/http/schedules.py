@@ -13,6 +13,7 @@ from jobcast.gateway.http.body import read
 from jobcast.gateway.http.credentials import allowed
 from jobcast.gateway.http.envelope import success
 from jobcast.gateway.http.jobs import FIELDS_BYTES
+from jobcast.gateway.http.links import location
 from jobcast.gateway.http.operation import PAGE_PARAMETERS, Operation, Parameter, route
 from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
@@ -57,8 +58,7 @@ class _Schedules:
         principal = await allowed(self._gateway, request, Scope.WRITE)
         body = await read(request, NewSchedule, limit=self._limit)
         schedule = await self._gateway.schedules.create(principal, body)
-        mounted = request.scope.get("root_path", "")
-        headers = {"Location": f"{mounted}/api/schedules/{schedule.id}"}
+        headers = {"Location": location(self._gateway, request, f"/api/schedules/{schedule.id}")}
         data = _shape(schedule)
         return success("Schedule created successfully", data, status=201, headers=headers)
 

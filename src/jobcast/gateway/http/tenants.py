@@ -11,6 +11,7 @@ from jobcast.gateway.http.auth_shapes import Out
 from jobcast.gateway.http.body import read
 from jobcast.gateway.http.credentials import identified
 from jobcast.gateway.http.envelope import success
+from jobcast.gateway.http.links import location
 from jobcast.gateway.http.operation import PAGE_PARAMETERS, Operation, route
 from jobcast.gateway.http.paging import page_of
 from jobcast.gateway.state import Gateway
@@ -56,8 +57,7 @@ class _Tenants:
     async def create_tenant(self, request: Request) -> Response:
         principal = await identified(self._gateway, request)
         tenant = await self._tenants.create(principal, await read(request, NewTenant))
-        mounted = request.scope.get("root_path", "")
-        headers = {"Location": f"{mounted}/api/tenants/{tenant.id}"}
+        headers = {"Location": location(self._gateway, request, f"/api/tenants/{tenant.id}")}
         data = _shape(tenant)
         return success("Tenant created successfully", data, status=201, headers=headers)
 
