@@ -38,6 +38,7 @@ from jobcast.domain.lifecycle import (
     Released,
     Resubmit,
     Succeeded,
+    Unserved,
     apply,
     born,
     cancel_refusal,
@@ -65,6 +66,7 @@ ENDINGS: st.SearchStrategy[Ending] = st.one_of(
     st.builds(Succeeded, st.sampled_from(["1", '{"n":1e200000}', '"\\u0000"'])),
     st.builds(Errored, TEXTS, st.none() | st.integers(-5_000, 20_000)),
     st.just(Released()),
+    st.builds(Unserved, st.integers(-5_000, 20_000)),
     st.just(DiedAlone()),
 )
 
@@ -381,7 +383,7 @@ class LifecycleMachine(RuleBasedStateMachine):
 
     def _now(self, ending: Ending) -> Ending:
         """Draws say when to retry as seen from now."""
-        if isinstance(ending, Errored) and ending.retry_at is not None:
+        if isinstance(ending, Errored | Unserved) and ending.retry_at is not None:
             return replace(ending, retry_at=self.now + ending.retry_at)
         return ending
 

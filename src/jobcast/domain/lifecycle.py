@@ -2,7 +2,8 @@
 
     submit ──▶ SCHEDULED ──due──▶ READY ──claim──▶ PROCESSING ──▶ DONE | FAILED | CANCELLED
                    ▲                ▲                  │                    │
-                   └──── errored ───┴── release, die ──┘     resubmit ◀─────┘ (not from DONE)
+                   ├──── errored ───┴── release, die ──┤     resubmit ◀─────┘ (not from DONE)
+                   └──── unserved ─────────────────────┘
 
 `apply(job, step, now)` is total: it answers with a `Change`, or raises `IllegalTransition` and
 nothing has happened. The batch statements of the stores say the same a second time in SQL; a
@@ -23,6 +24,7 @@ from jobcast.domain.json import quote
 from jobcast.domain.times import iso
 
 WORKER_DIED = "The worker that ran this job died; the job runs again."
+UNSERVED = "No handler for the type {type} in the worker that took it; another may have one."
 PARKED = "Max retry attempts exceeded: its worker died {deaths} times"
 DEATHS_BEFORE_ALONE = 2
 """A job that was running when this many workers died runs alone from then on."""
@@ -59,6 +61,15 @@ class Released(msgspec.Struct, frozen=True):
     """
 
 
+class Unserved(msgspec.Struct, frozen=True):
+    """The worker has no handler for the type of the job.
+
+    It goes back at no cost of attempts, and waits until `retry_at` for a worker that has one.
+    """
+
+    retry_at: int
+
+
 class Died(msgspec.Struct, frozen=True):
     """The session that held the job is dead."""
 
@@ -77,7 +88,7 @@ class Resubmit(msgspec.Struct, frozen=True):
     payload: str | None = None
 
 
-Ending = Succeeded | Errored | Released | DiedAlone
+Ending = Succeeded | Errored | Released | Unserved | DiedAlone
 """How a run can come to its end in the hands of its worker."""
 
 Step = Claim | Due | Cancel | Resubmit | Died | Ending
@@ -115,7 +126,7 @@ def apply(job: Job, step: Step, *, now: int) -> Change:
             return _resubmit(job, step, now)
         case Died():
             return _died(job, step, now)
-        case Succeeded() | Errored() | Released() | DiedAlone():
+        case Succeeded() | Errored() | Released() | Unserved() | DiedAlone():
             return _end(job, step, now)
         case _:
             assert_never(step)
@@ -186,6 +197,9 @@ def _end(job: Job, step: Ending, now: int) -> Change:
     match step:
         case Released():
             return _leave(job, EventType.PENDING, State.READY, now)
+        case Unserved(retry_at=retry_at):
+            why = UNSERVED.format(type=job.type)
+            return _later(replace(job, error=why), why, retry_at, now)
         case DiedAlone():
             error = PARKED.format(deaths=job.deaths + 1)
             dead = replace(job, deaths=job.deaths + 1, error=error)
@@ -194,15 +208,19 @@ def _end(job: Job, step: Ending, now: int) -> Change:
             used = replace(job, attempts=job.attempts + 1, error=error)
             if retry_at is None or used.attempts >= job.max_attempts:
                 return _leave(used, EventType.FAILED, State.FAILED, now, data=failed_data(error))
-            return _leave(
-                replace(used, run_at=retry_at),
-                EventType.RETRYING,
-                first_state(retry_at, now=now),
-                now,
-                data=retrying_data(error, retry_at),
-            )
+            return _later(used, error, retry_at, now)
         case _:
             assert_never(step)
+
+
+def _later(job: Job, why: str, retry_at: int, now: int) -> Change:
+    return _leave(
+        replace(job, run_at=retry_at),
+        EventType.RETRYING,
+        first_state(retry_at, now=now),
+        now,
+        data=retrying_data(why, retry_at),
+    )
 
 
 def _leave(job: Job, kind: EventType, state: State, now: int, *, data: str = "{}") -> Change:

@@ -9,6 +9,9 @@ RETRY_BASE_MS: Final = 1_000
 RETRY_CAP_MS: Final = 3_600_000
 """No wait between two attempts of a job is longer than an hour."""
 
+UNSERVED_BASE_MS: Final = 250
+"""The first wait of a job for a worker that has a handler for it."""
+
 JITTER_FREE_WAITS: Final = 3
 """The first waits of a webhook (0, 2, 4 s) come without jitter, as the contract says."""
 
@@ -20,6 +23,16 @@ def retry_wait(attempts: int, *, chance: float) -> int:
     jobs that failed together do not come back together.
     """
     full = min(RETRY_CAP_MS, RETRY_BASE_MS << min(attempts - 1, 32))
+    return int(full * (0.5 + chance / 2))
+
+
+def unserved_wait(times: int, *, chance: float) -> int:
+    """Milliseconds to wait after the `times`-th worker without a handler (1 is the first).
+
+    Grows with the square, not by doubling: where one worker of ten has the handler, it is found
+    within a minute or two; and a job that nobody has one for comes once an hour in the end.
+    """
+    full = min(RETRY_CAP_MS, UNSERVED_BASE_MS * times**2)
     return int(full * (0.5 + chance / 2))
 
 

@@ -25,6 +25,7 @@ from jobcast.domain.lifecycle import (
     Errored,
     Released,
     Succeeded,
+    Unserved,
 )
 from jobcast.runtime import audit
 from jobcast.runtime.clock import Clock
@@ -34,7 +35,7 @@ from jobcast.settings import Settings
 from jobcast.store.base import Draft, Finish
 from jobcast.worker.context import Calls, Context, SyncContext
 from jobcast.worker.desk import Desk
-from jobcast.worker.endings import MEANT, again, judge, result_text
+from jobcast.worker.endings import MEANT, again, judge, result_text, unserved
 from jobcast.worker.handler import JobType
 from jobcast.worker.isolation import ChildDied, HandlerError, Isolation
 from jobcast.worker.journal import Appender, Journal
@@ -224,7 +225,7 @@ class Attempt(Calls):
         if self.job.reply_to is not None:
             await self._tools.desk.answering.say(self.job)
         if self._kind is None:
-            return self._again(f"No handler for the type {self.job.type} in this worker")
+            return unserved(self.job, now=self._tools.clock.now())
         try:
             result = await self._invoke(self._kind)
         except ChildDied as problem:
@@ -332,6 +333,8 @@ def _note(span: Span, ending: Ending) -> None:
             span.failed(error)
         case Released():
             span.note(outcome="released")
+        case Unserved():
+            span.note(outcome="unserved")
         case DiedAlone():
             span.note(outcome="failed")
             span.failed("its worker died")

@@ -6,8 +6,8 @@ from typing import Any, Final
 from jobcast.domain.errors import JobcastError
 from jobcast.domain.job import Job
 from jobcast.domain.json import dumps
-from jobcast.domain.lifecycle import Errored
-from jobcast.domain.timing import retry_wait
+from jobcast.domain.lifecycle import Errored, Unserved
+from jobcast.domain.timing import retry_wait, unserved_wait
 from jobcast.services.refusals import Quota, longer, refused
 from jobcast.worker.handler import Fail, PayloadError, Retry
 from jobcast.worker.isolation import HandlerError, UnfitResult
@@ -58,6 +58,14 @@ def again(job: Job, error: str, *, now: int) -> Errored:
     """Tried again by the usual backoff, as often as the job may be."""
     chance = random.random()  # noqa: S311  # spreads retries, guards nothing
     return _later(error, retry_wait(job.attempts + 1, chance=chance), now=now)
+
+
+def unserved(job: Job, *, now: int) -> Unserved:
+    """Given back by a worker that has no handler for it; runs that count for nothing are taken for
+    ones that ended so."""
+    times = job.run - job.attempts - job.deaths
+    chance = random.random()  # noqa: S311  # spreads them, guards nothing
+    return Unserved(now + unserved_wait(max(1, times), chance=chance))
 
 
 def _later(error: str, wait_ms: float, *, now: int) -> Errored:

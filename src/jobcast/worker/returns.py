@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from jobcast.domain.job import Fence
-from jobcast.domain.lifecycle import Released
+from jobcast.domain.lifecycle import Released, Unserved
 from jobcast.runtime.batcher import Batcher, Overloaded
 from jobcast.services.announcing import Announcer
 from jobcast.services.answering import Answering
@@ -82,7 +82,7 @@ class Returns:
             self._later(finish)
         else:
             stale = answer.result() is None
-            self.ended += not stale and not isinstance(finish.ending, Released)
+            self.ended += not stale and not isinstance(finish.ending, Released | Unserved)
             self.settle(finish.fence, stale=stale)
 
     def _later(self, finish: Finish) -> None:

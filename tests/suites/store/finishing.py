@@ -17,6 +17,7 @@ from jobcast.domain.lifecycle import (
     Errored,
     Released,
     Succeeded,
+    Unserved,
     apply,
 )
 from jobcast.store import jobs as queries
@@ -40,6 +41,7 @@ ENDINGS: dict[str, Ending] = {
     "failed": FAILED,
     "retrying": Errored("boom", 2_000_000_000_000),
     "released": Released(),
+    "unserved": Unserved(2_000_000_000_000),
     "died alone": DiedAlone(),
 }
 

@@ -35,6 +35,7 @@ from jobcast.domain.lifecycle import (
     Resubmit,
     Step,
     Succeeded,
+    Unserved,
     apply,
     born,
     cancel_refusal,
@@ -83,6 +84,7 @@ STEPS: dict[str, Step] = {
     "error, to run again": Errored("boom", LATER),
     "error, for good": Errored("boom", None),
     "release": Released(),
+    "unserved": Unserved(LATER),
     "die": Died(),
     "die alone": DiedAlone(),
     "cancel": Cancel(),
@@ -97,6 +99,7 @@ LEGAL: dict[tuple[State, str], tuple[State, EventType | None]] = {
     (State.PROCESSING, "error, to run again"): (State.SCHEDULED, EventType.RETRYING),
     (State.PROCESSING, "error, for good"): (State.FAILED, EventType.FAILED),
     (State.PROCESSING, "release"): (State.READY, EventType.PENDING),
+    (State.PROCESSING, "unserved"): (State.SCHEDULED, EventType.RETRYING),
     (State.PROCESSING, "die"): (State.READY, EventType.RETRYING),
     (State.PROCESSING, "die alone"): (State.FAILED, EventType.FAILED),
     (State.PROCESSING, "cancel"): (State.PROCESSING, None),
@@ -128,6 +131,7 @@ def test_each_step_from_each_state_has_its_outcome(state: State, name: str) -> N
         ("error, to run again", State.CANCELLED, EventType.CANCELLED),
         ("error, for good", State.CANCELLED, EventType.CANCELLED),
         ("release", State.CANCELLED, EventType.CANCELLED),
+        ("unserved", State.CANCELLED, EventType.CANCELLED),
         ("die", State.CANCELLED, EventType.CANCELLED),
         ("die alone", State.CANCELLED, EventType.CANCELLED),
     ],
@@ -140,6 +144,14 @@ def test_a_run_that_was_to_be_cancelled_ends_cancelled_unless_its_result_came_fi
     assert (change.job.state, change.events[0].type) == (after, event)
     assert change.job.attempts == (1 if after is State.DONE else 0)
     assert change.job.deaths == 0
+
+
+def test_a_run_without_a_handler_costs_no_attempt_and_says_so() -> None:
+    change = apply(a_job(State.PROCESSING, attempts=2), Unserved(LATER), now=NOW)
+    said = "No handler for the type report in the worker that took it; another may have one."
+    assert (change.job.attempts, change.job.error, change.job.run_at) == (2, said, LATER)
+    assert change.job.session_id is None
+    assert change.events[0].data == retrying_data(said, LATER)
 
 
 def test_a_job_is_born_with_its_first_event() -> None:

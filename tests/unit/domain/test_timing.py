@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcast.domain.timing import RETRY_CAP_MS, retry_wait, webhook_wait
+from jobcast.domain.timing import RETRY_CAP_MS, retry_wait, unserved_wait, webhook_wait
 
 SCHEDULE = (0, 2, 4, 30, 300)
 CHANCES = st.floats(0, 1, exclude_max=True)
@@ -22,6 +22,17 @@ def test_each_wait_between_attempts_is_twice_the_last(attempts: int, full: int) 
 def test_no_wait_is_longer_than_an_hour_or_shorter_than_half(attempts: int, chance: float) -> None:
     full = min(RETRY_CAP_MS, 1_000 * 2 ** min(attempts - 1, 40))
     assert full // 2 <= retry_wait(attempts, chance=chance) <= full
+
+
+@pytest.mark.parametrize(("times", "full"), [(1, 250), (2, 1_000), (10, 25_000), (119, 3_540_250)])
+def test_a_job_without_a_handler_waits_longer_by_the_square(times: int, full: int) -> None:
+    assert unserved_wait(times, chance=0.0) == full // 2
+    assert unserved_wait(times, chance=1.0) == full
+
+
+@given(st.integers(120, 2**31), CHANCES)
+def test_a_job_without_a_handler_waits_an_hour_at_most(times: int, chance: float) -> None:
+    assert RETRY_CAP_MS // 2 <= unserved_wait(times, chance=chance) <= RETRY_CAP_MS
 
 
 @pytest.mark.parametrize(("attempt", "wait"), [(1, 0), (2, 2_000), (3, 4_000)])

@@ -644,12 +644,40 @@ async def killed_twice(house: House, type: str) -> str:
     return job_id
 
 
-async def test_a_type_that_this_worker_does_not_know_is_tried_again_elsewhere(
+async def test_a_type_that_this_worker_does_not_know_waits_at_no_cost(
     build: Build, app: App
 ) -> None:
     house = await build(app)
-    job = await house.waits_again(await house.submit("strange"))
-    assert job.error == "No handler for the type strange in this worker"
+    job = await house.waits_again(await house.submit("strange", maxAttempts=1))
+    assert (job.state, job.run, job.attempts) == (State.SCHEDULED, 1, 0)
+    assert 125 <= job.run_at - house.clock.now() <= 250
+    said = "No handler for the type strange in the worker that took it; another may have one."
+    assert job.error == said
+
+    await house.wait_out(0.25)
+    later = await house.until(
+        lambda: house.job(job.id), lambda job: job.run == 2 and job.session_id is None
+    )
+    assert (later.state, later.attempts) == (State.SCHEDULED, 0)
+    assert 500 <= later.run_at - house.clock.now() <= 1_000
+
+
+async def test_a_type_that_this_worker_does_not_know_is_run_by_one_that_does(
+    build: Build, app: App
+) -> None:
+    knowing = App()
+
+    @knowing.job("strange")
+    async def strange(ctx: jobcast.Context, payload: dict[str, Any]) -> str:
+        return "by the other"
+
+    house = await build(app)
+    job_id = (await house.waits_again(await house.submit("strange", maxAttempts=1))).id
+    await house.leave()
+    async with house.hire(knowing):
+        await house.wait_out(1)
+        job = await house.ended(job_id)
+    assert (job.result, job.attempts, job.run, job.error) == ('"by the other"', 1, 2, None)
 
 
 async def test_the_handler_of_the_star_takes_every_other_type(build: Build, app: App) -> None:
