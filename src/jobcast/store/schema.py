@@ -26,8 +26,8 @@ from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-metadata = MetaData()
-Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
+metadata: Final = MetaData()
+Text: Final = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 """The id that no job has."""
@@ -45,8 +45,8 @@ class JobId(TypeDecorator[str]):
     """The id of a job, always text in Python. PostgreSQL keeps it in the 16 bytes of a uuid: it
     stands in some fifteen places for each job, and half of those are indexes."""
 
-    impl = AnyText
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = AnyText
+    cache_ok: bool | None = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
@@ -64,7 +64,7 @@ HALF_FULL: Final[dict[str, Any]] = {"postgresql_with": {"fillfactor": "70"}}
 
 # What never changes stands first: PostgreSQL logs of an update only what follows the columns that
 # stayed as they were, on the page where they were.
-jobs = Table(
+jobs: Final = Table(
     "jobs",
     metadata,
     Column("id", JobId, primary_key=True),
@@ -145,7 +145,7 @@ _unsent = jobs.c.reply_to.is_not(None) & (_state == literal_column("'DONE'"))
 Index("jobs_unsent", jobs.c.id, sqlite_where=_unsent, postgresql_where=_unsent)
 Index("jobs_of_tenant", jobs.c.tenant_id, jobs.c.id)
 
-job_tags = Table(
+job_tags: Final = Table(
     "job_tags",
     metadata,
     Column("tenant_id", Text, primary_key=True),
@@ -154,7 +154,7 @@ job_tags = Table(
     sqlite_with_rowid=False,
 )
 
-events = Table(
+events: Final = Table(
     "events",
     metadata,
     Column("job_id", JobId, primary_key=True),
@@ -176,7 +176,7 @@ Index(
     postgresql_where=events.c.change.is_not(None),
 )
 
-idempotency_keys = Table(
+idempotency_keys: Final = Table(
     "idempotency_keys",
     metadata,
     Column("tenant_id", Text, primary_key=True),
@@ -188,7 +188,7 @@ idempotency_keys = Table(
 )
 Index("idempotency_keys_age", idempotency_keys.c.created_at)
 
-files = Table(
+files: Final = Table(
     "files",
     metadata,
     Column("job_id", JobId, primary_key=True),
@@ -199,7 +199,7 @@ files = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-sessions = Table(
+sessions: Final = Table(
     "sessions",
     metadata,
     Column("id", Text, primary_key=True),
@@ -210,7 +210,7 @@ sessions = Table(
     **HALF_FULL,
 )
 
-job_types = Table(
+job_types: Final = Table(
     "job_types",
     metadata,
     Column("type", Text, primary_key=True),
@@ -224,21 +224,21 @@ job_types = Table(
     Column("registered_at", BigInteger, nullable=False),
 )
 
-queues = Table(
+queues: Final = Table(
     "queues",
     metadata,
     Column("name", Text, primary_key=True),
     Column("paused", Boolean, nullable=False),
 )
 
-counters = Table(
+counters: Final = Table(
     "counters",
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
 
-rollups = Table(
+rollups: Final = Table(
     "rollups",
     metadata,
     Column("minute", BigInteger, primary_key=True),
@@ -255,7 +255,7 @@ rollups = Table(
     **HALF_FULL,
 )
 
-deliveries = Table(
+deliveries: Final = Table(
     "deliveries",
     metadata,
     Column("id", Text, primary_key=True),
@@ -298,7 +298,7 @@ Index(
     postgresql_where=_undelivered,
 )
 
-delivery_attempts = Table(
+delivery_attempts: Final = Table(
     "delivery_attempts",
     metadata,
     Column("id", Text, primary_key=True),
@@ -313,7 +313,7 @@ delivery_attempts = Table(
 )
 Index("delivery_attempts_of_job", delivery_attempts.c.job_id, delivery_attempts.c.id)
 
-webhook_endpoints = Table(
+webhook_endpoints: Final = Table(
     "webhook_endpoints",
     metadata,
     Column("id", Text, primary_key=True),
@@ -334,7 +334,7 @@ Index(
     unique=True,
 )
 
-webhook_secrets = Table(
+webhook_secrets: Final = Table(
     "webhook_secrets",
     metadata,
     Column("id", Text, primary_key=True),
@@ -345,7 +345,7 @@ webhook_secrets = Table(
 )
 Index("webhook_secrets_of_tenant", webhook_secrets.c.tenant_id, webhook_secrets.c.id)
 
-tenants = Table(
+tenants: Final = Table(
     "tenants",
     metadata,
     Column("id", Text, primary_key=True),
@@ -358,7 +358,7 @@ tenants = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
-users = Table(
+users: Final = Table(
     "users",
     metadata,
     Column("id", Text, primary_key=True),
@@ -371,7 +371,7 @@ users = Table(
 )
 Index("users_of_tenant", users.c.tenant_id, users.c.id)
 
-api_keys = Table(
+api_keys: Final = Table(
     "api_keys",
     metadata,
     Column("id", Text, primary_key=True),
@@ -389,7 +389,7 @@ api_keys = Table(
 )
 Index("api_keys_of_tenant", api_keys.c.tenant_id, api_keys.c.id)
 
-logins = Table(
+logins: Final = Table(
     "logins",
     metadata,
     Column("id", Text, primary_key=True),
@@ -403,7 +403,7 @@ logins = Table(
 )
 Index("logins_of_user", logins.c.user_id)
 
-refresh_tokens = Table(
+refresh_tokens: Final = Table(
     "refresh_tokens",
     metadata,
     Column("digest", Text, primary_key=True),
@@ -414,7 +414,7 @@ refresh_tokens = Table(
 )
 Index("refresh_tokens_of_login", refresh_tokens.c.login_id)
 
-ws_tickets = Table(
+ws_tickets: Final = Table(
     "ws_tickets",
     metadata,
     Column("digest", Text, primary_key=True),
@@ -422,7 +422,7 @@ ws_tickets = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 
-invites = Table(
+invites: Final = Table(
     "invites",
     metadata,
     Column("id", Text, primary_key=True),
@@ -436,7 +436,7 @@ invites = Table(
 )
 Index("invites_of_tenant", invites.c.tenant_id, invites.c.id)
 
-password_resets = Table(
+password_resets: Final = Table(
     "password_resets",
     metadata,
     Column("digest", Text, primary_key=True),
@@ -446,7 +446,7 @@ password_resets = Table(
 )
 Index("password_resets_of_user", password_resets.c.user_id)
 
-schedules = Table(
+schedules: Final = Table(
     "schedules",
     metadata,
     Column("id", Text, primary_key=True),

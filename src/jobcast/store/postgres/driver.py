@@ -37,7 +37,7 @@ SHARDS: Final = 8
 """Rollups of one minute, tenant and type are spread over this many rows."""
 
 T = TypeVar("T")
-log = structlog.get_logger("jobcast.store")
+log: Final = structlog.get_logger("jobcast.store")
 
 
 class PostgresStore:

@@ -18,7 +18,7 @@ from jobcast.domain.errors import InvalidRequest, Unavailable
 from jobcast.store.postgres.connecting import POOLED, SAY_SO, WAIT_SECONDS, engine, hot_pool
 
 T = TypeVar("T")
-log = structlog.get_logger("jobcast.store")
+log: Final = structlog.get_logger("jobcast.store")
 
 Raw = Any
 """An asyncpg connection, or what asyncpg's pool hands out in its place."""

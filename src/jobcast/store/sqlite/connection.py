@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
@@ -17,7 +18,7 @@ class Link:
     """
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
-        self.raw = sqlite3.connect(
+        self.raw: Final = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=512
         )
         for pragma in (

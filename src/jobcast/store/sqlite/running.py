@@ -30,7 +30,7 @@ UNSTORABLE: Final = "The outcome of this run cannot be stored: {problem}."
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-log = structlog.get_logger("jobcast.store")
+log: Final = structlog.get_logger("jobcast.store")
 
 
 def append(

@@ -4,6 +4,7 @@ Each works on a batch. `{rows}` is where the batch's rows stand as VALUES; `Batc
 the row's placeholders. Those that read answer with one row: a JSON array of all they found.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -27,7 +28,7 @@ class Batch:
     def __init__(self, text: str, *, width: int) -> None:
         self._text = text
         self._row = "(" + ", ".join("?" * width) + ")"
-        self.sql = lru_cache(maxsize=MAX_ROWS + 1)(self._sql)
+        self.sql: Callable[[int], str] = lru_cache(maxsize=MAX_ROWS + 1)(self._sql)
 
     def _sql(self, count: int) -> str:
         return self._text.format(rows=", ".join([self._row] * count))

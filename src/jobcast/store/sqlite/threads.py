@@ -22,7 +22,7 @@ from jobcast.domain.errors import Unavailable
 from jobcast.store.sqlite.connection import Link
 
 T = TypeVar("T")
-log = structlog.get_logger("jobcast.store")
+log: Final = structlog.get_logger("jobcast.store")
 
 GROUP_LIMIT = 64
 """Pieces of work that share one commit at most, so that the first of them waits a bounded time."""
