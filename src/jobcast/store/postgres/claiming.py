@@ -6,6 +6,7 @@ of the lanes at most.
 """
 
 from collections.abc import Mapping, Sequence, Set
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -47,7 +48,12 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
     claimed: list[Changed] = []
     cursors = dict(wanted.cursors)
     async with pool.connection() as raw:
-        queues, found = await _look(raw, wanted)
+        look = await _look(raw, wanted)
+        queues, found = look.queues, look.lanes
+        if look.taken:
+            claimed += look.taken
+            cursors[queues[0]] = look.cursor
+            queues, found = queues[1:], None
         for queue in queues:
             while (left := wanted.limit - len(claimed)) > 0:
                 ring = _Ring(raw, wanted, queue, place_of(cursors.get(queue, "")))
@@ -71,9 +77,18 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
     return Claimed(claimed, cursors)
 
 
-async def _look(raw: Raw, wanted: Wanted) -> tuple[Sequence[str], list[Row] | None]:
-    """The queues to look into, and what the database tells of the lanes of the first one."""
-    starts = {queue: place_of(c).start for queue, c in wanted.cursors.items() if queue != TURN}
+class _Look(msgspec.Struct, frozen=True):
+    """The queues to look into, in their order; what the database tells of the lanes of the first
+    one; what it took where that was a single one, and the cursor behind it."""
+
+    queues: Sequence[str]
+    lanes: list[Row] | None
+    taken: Sequence[Changed] = ()
+    cursor: str = ""
+
+
+async def _look(raw: Raw, wanted: Wanted) -> _Look:
+    places = {queue: place_of(c) for queue, c in wanted.cursors.items() if queue != TURN}
     rows = await raw.fetch(
         statements.LOOK,
         wanted.now,
@@ -83,10 +98,18 @@ async def _look(raw: Raw, wanted: Wanted) -> tuple[Sequence[str], list[Row] | No
         [],
         wanted.session_id,
         [],
-        list(starts),
-        list(starts.values()),
+        list(places),
+        [place.start for place in places.values()],
+        GRACE_MS,
     )
-    return rows[0][0] or [], [row[1:] for row in rows if row[1] is not None]
+    if rows[0]["id"] is None:
+        return _Look(rows[0][0] or [], [row[1:4] for row in rows if row[1] is not None])
+    rows.sort(key=itemgetter("nth"))
+    queues = rows[0][0]
+    place = places.get(queues[0], place_of(""))
+    [lane] = gone_on([lane_of(*rows[0][1:4], queue=queues[0])], place)
+    taken = [_begun(row[4:], row["change"]) for row in rows]
+    return _Look(queues, None, taken, cursor_of(lane, len(taken)))
 
 
 class _Ring:
@@ -162,14 +185,14 @@ class _Ring:
             or self._tenants.any
             or any(row["of_lane"] == most[row["place"] - 1] for row in rows)
         )
-        changes = []
-        for row in rows:
-            job = job_of(row)
-            at = job.started_at
-            assert at is not None
-            begun = event(job, EventType.PROCESSING, at=at, data="{}")
-            changes.append(Changed(job, (msgspec.structs.replace(begun, change=row["change"]),)))
-        return changes
+        return [_begun(row, row["change"]) for row in rows]
+
+
+def _begun(row: Sequence[Any], change: int) -> Changed:
+    job = job_of(row)
+    assert job.started_at is not None
+    told = event(job, EventType.PROCESSING, at=job.started_at, data="{}")
+    return Changed(job, (msgspec.structs.replace(told, change=change),))
 
 
 class _Rooms:

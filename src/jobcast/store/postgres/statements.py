@@ -26,6 +26,11 @@ JOB_COLUMNS: Final = (
 JOB: Final = JOB_COLUMNS.replace("id,", "id::text AS id,", 1)
 """As they are told: the id of a job is text on both ways, and its 16 bytes here alone."""
 
+TAKEN: Final = ", ".join(
+    "ordered.id::text AS id" if name == "id" else f"ordered.{name}"
+    for name in JOB_COLUMNS.split(", ")
+)
+
 WITHOUT_PAYLOAD: Final = JOB.replace(" payload,", " '' AS payload,", 1)
 
 
@@ -238,6 +243,24 @@ Lanes of the types of $5 and of the tenants of $7, which are at their cap, are p
 nothing to claim for a session ($6) whose lease has run out: it would only be rescued from it.
 """
 
+
+def _begun(chosen: str, *, session: str, grace: str) -> str:
+    """The start of the runs of the jobs whose ids are in `chosen`, and that it is told."""
+    return f"""
+    claimed AS (
+        UPDATE jobs SET
+            state = 'PROCESSING', run = run + 1, seq = seq + 1, session_id = {session},
+            deadline_at = {NOW} + timeout_ms + {grace}::bigint, started_at = {NOW},
+            updated_at = {NOW}, progress = NULL
+        WHERE id = ANY(ARRAY(SELECT id FROM {chosen}))
+        RETURNING {JOB_COLUMNS}, {CHANGE} AS change
+    ), told AS (
+        INSERT INTO events (job_id, seq, tenant_id, type, status, attempt, at, change, data)
+        SELECT id, seq, tenant_id, 'job:processing', 'PROCESSING', run, started_at, change, NULL
+        FROM claimed
+    )"""  # noqa: S608
+
+
 _FIRST = "(SELECT queues[1] FROM queued)"
 _START = """(
     SELECT coalesce(($9::text[])[array_position($8::text[], queues[1])], '') FROM queued
@@ -260,12 +283,30 @@ LOOK = f"""
         FROM ready
         WHERE queue IS NOT NULL AND ($2::text[] IS NULL OR queue = ANY($2::text[]))
             AND queue NOT IN (SELECT name FROM queues WHERE paused)
-    ), {_ring(_FIRST, _START)}
-    SELECT queued.queues, lanes.* FROM queued LEFT JOIN lanes ON true
+    ), {_ring(_FIRST, _START)}, sole AS MATERIALIZED (
+        SELECT queued.queues[1] AS queue, lanes.lane FROM queued CROSS JOIN lanes
+        WHERE (SELECT count(*) FROM lanes) = 1
+            AND lanes.max_running IS NULL AND strpos(lanes.lane, chr(10)) = 0
+    ), picked AS MATERIALIZED (
+        SELECT next.id FROM sole CROSS JOIN LATERAL (
+            SELECT id FROM jobs
+            WHERE state = 'READY' AND queue = sole.queue AND lane = sole.lane
+            ORDER BY priority DESC, id
+            LIMIT $4 FOR UPDATE SKIP LOCKED
+        ) AS next
+    ), {_begun("picked", session="$6", grace="$10")}, ordered AS (
+        SELECT *, row_number() OVER (ORDER BY priority DESC, id) AS nth FROM claimed
+    )
+    SELECT CASE WHEN coalesce(nth, 1) = 1 THEN queued.queues END AS queues,
+        lanes.lane, lanes.weight, lanes.max_running, {TAKEN}, change, nth
+    FROM queued LEFT JOIN lanes ON true LEFT JOIN ordered ON true
 """  # noqa: S608
 """Every queue in which a job is ready and that is not paused, by one look into the index for each:
 in the order of $2, or, where that is null, from behind $3 round to it. And beside them the lanes of
-the first one, as LANES tells them; $8 are queues and $9 where each goes on."""
+the first one, as LANES tells them; $8 are queues and $9 where each goes on.
+
+Where that is one lane alone, without a cap, its jobs are taken as well, up to $4: they stand beside
+it, `nth` in their order, and the queues beside the first of them."""
 
 LOCK_CAPS = """
     SELECT type, max_running FROM job_types
@@ -323,19 +364,8 @@ TAKE = f"""
         SELECT id, place, turn, of_lane, round FROM fitting
         WHERE (room IS NULL OR nth <= room) AND (tenant_room IS NULL OR tenant_nth <= tenant_room)
         ORDER BY round, place, turn LIMIT $5
-    ), claimed AS (
-        UPDATE jobs SET
-            state = 'PROCESSING', run = run + 1, seq = seq + 1, session_id = $6,
-            deadline_at = {NOW} + timeout_ms + $9::bigint, started_at = {NOW},
-            updated_at = {NOW}, progress = NULL
-        WHERE id = ANY(ARRAY(SELECT id FROM chosen))
-        RETURNING {JOB_COLUMNS}
-    ), told AS (
-        INSERT INTO events (job_id, seq, tenant_id, type, status, attempt, at, change, data)
-        SELECT id, seq, tenant_id, 'job:processing', 'PROCESSING', run, started_at, {CHANGE}, NULL
-        FROM claimed
-    )
-    SELECT {JOB}, chosen.place, chosen.turn, chosen.of_lane, {CHANGE} AS change
+    ), {_begun("chosen", session="$6", grace="$9")}
+    SELECT {JOB}, change, chosen.place, chosen.turn, chosen.of_lane
     FROM claimed JOIN chosen USING (id) ORDER BY chosen.round, chosen.place, chosen.turn
 """  # noqa: S608
 """The first rounds of the lanes of a queue: in each round so many of each lane as its weight, less
