@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from jobcast.domain.job import ENDED
+from jobcast.runtime.ids import first_id
 from jobcast.store import endpoints, logins, webhook_secrets
 from jobcast.store.schema import (
     deliveries,
@@ -23,15 +24,20 @@ IDEMPOTENCY_MS: Final = 24 * 3_600_000
 ROLLUPS_MS: Final = 30 * 24 * 3_600_000
 """Minute rollups are kept for 30 days."""
 
+SKEW_MS: Final = 3_600_000
+"""Ids are of the gateways' clocks, the ends of jobs of the database's: so far apart they may be."""
+
 _ENDED: Final = [state.value for state in ENDED]
 
 
 def prune_jobs(conn: Connection, *, before: int, limit: int) -> int:
     """Deletes jobs that ended before a moment, oldest first, with all that hangs on them.
 
-    A job whose webhook is still being delivered stays. Answers how many are gone.
+    A job whose webhook is still being delivered stays. Answers how many are gone. Only the oldest
+    ids are looked at: no job ends before it was made.
     """
-    return len(erase(conn, jobs.c.finished_at < before, limit=limit))
+    old = jobs.c.id < first_id(before + SKEW_MS)
+    return len(erase(conn, old, jobs.c.finished_at < before, limit=limit))
 
 
 def erase(conn: Connection, *which: ColumnElement[bool], limit: int) -> dict[str, int]:

@@ -15,6 +15,7 @@ from tests.suites.store.cold import Cold
 from tests.suites.store.fairness import Fairness
 from tests.suites.store.finishing import Finishing
 from tests.suites.store.keys import Keys
+from tests.suites.store.pruning import Pruning
 from tests.suites.store.scheduling import Scheduling
 from tests.suites.store.sessions import Sessions
 from tests.suites.store.submitting import Submitting
@@ -39,5 +40,6 @@ class StoreSuite(
     Fairness,
     CountingWaiting,
     Webhooks,
+    Pruning,
 ):
     """The behaviour of the store port."""
