@@ -221,6 +221,11 @@ export interface JobsPage {
   meta: PageMeta;
 }
 
+export interface Page<T> {
+  items: T[];
+  meta: PageMeta;
+}
+
 export interface RequestOptions extends Signal {
   /** Written as JSON; a string is sent as the JSON text that it is. */
   body?: unknown;
@@ -267,6 +272,9 @@ export class Jobcast {
 
   /** `data` of the answer to a request for `path` under /api, such as "/queues". */
   request<T = any>(method: string, path: string, options?: RequestOptions): Promise<T>;
+
+  /** One page of the list at `path` under /api, such as "/schedules"; `query` takes page and limit. */
+  page<T = any>(path: string, options?: Omit<RequestOptions, "body">): Promise<Page<T>>;
 
   /** Listens; the answer stops listening. */
   on<E extends keyof Listeners>(event: E, listener: Listeners[E]): () => void;

@@ -91,6 +91,11 @@ export class Jobcast {
     return (await this.#http.call(method, path, options)).data;
   }
 
+  async page(path, { query, signal, headers } = {}) {
+    const { data: items, meta } = await this.#http.call("GET", path, { query, signal, headers });
+    return { items, meta };
+  }
+
   on(event, listener) {
     return this.#listeners.add(event, listener);
   }

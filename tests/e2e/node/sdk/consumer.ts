@@ -41,6 +41,8 @@ export async function right(signal: AbortSignal): Promise<string> {
   for await (const event of jobcast.events()) if (event.type !== "gap") event.cursor.length;
   const { jobs, meta } = await jobcast.jobs({ status: "FAILED" });
   for await (const page of jobcast.jobs()) page.jobs.length + meta.total + jobs.length;
+  const { items, meta: of } = await jobcast.page<{ name: string }>("/schedules", { signal });
+  items.map(({ name }) => name.length + of.totalPages);
   const channel = jobcast.channel("chat:1");
   const { users } = await channel.join({ after: 3, epoch: "e" });
   await channel.publish({ users, nested: [1, null] });

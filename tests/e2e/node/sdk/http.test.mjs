@@ -147,6 +147,17 @@ test("a refused token is renewed and the request sent again, once", async () => 
   );
 });
 
+test("a page of a list comes with where it stands", async () => {
+  const meta = { total: 3, page: 2, limit: 2, totalPages: 2, hasNextPage: false, hasPrevPage: true };
+  const { jobcast, asked } = client([{ ...data([{ name: "c" }]), meta }]);
+
+  const found = await jobcast.page("/schedules", { query: { page: 2, limit: 2 } });
+
+  assert.deepEqual(found, { items: [{ name: "c" }], meta });
+  assert.equal(asked[0].method, "GET");
+  assert.equal(asked[0].url, "http://jobcast.test/below/api/schedules?page=2&limit=2");
+});
+
 test("a login is renewed once for all who ask, and told", async () => {
   const pair = { accessToken: "a2", refreshToken: "r2" };
   const no = () => refused(401, "UNAUTHORIZED");
