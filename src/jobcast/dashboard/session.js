@@ -24,16 +24,23 @@ export const can = (scope) => isService() || Boolean(session.me?.scopes.includes
 /** A request of nobody: signing in, registering. */
 export const post = (path, body) => new Jobcast({ url }).request("POST", path, { body });
 
-/** The `data` of an answer; who is no longer known is signed out. */
-export async function request(method, path, options) {
+/** What `ask` gets from the client; who is no longer known is signed out. */
+async function inside(ask) {
   const { client } = session;
   try {
-    return await client.request(method, path, options);
+    return await ask(client);
   } catch (error) {
     if (error.status === 401 && client === session.client) expire();
     throw error;
   }
 }
+
+/** The `data` of an answer. */
+export const request = (method, path, options) =>
+  inside((client) => client.request(method, path, options));
+
+/** One page of a list: {items, meta}. */
+export const list = (path, query) => inside((client) => client.page(path, { query }));
 
 export const get = (path, query) => request("GET", path, { query });
 export const send = (method, path, body) => request(method, path, { body });

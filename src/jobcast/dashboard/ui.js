@@ -208,14 +208,18 @@ function row(columns) {
   };
 }
 
-/** Buttons to the page before and the next; `turn(page)`. */
-export function pager(turn) {
+/** Buttons to the page before and the next; `turn(step)`. */
+export function pager(turn, label = "Pages") {
   const words = h("span", { class: "soft" });
-  const previous = quiet("Previous", () => turn(-1));
-  const next = quiet("Next", () => turn(1));
+  const step = (by) => () => {
+    turn(by);
+    scrollTo(0, 0); // the focus stays: Enter turns on
+  };
+  const previous = quiet("Previous", step(-1));
+  const next = quiet("Next", step(1));
   const node = h(
     "nav",
-    { class: "row pager", "aria-label": "Pages", hidden: true },
+    { class: "row pager", "aria-label": label, hidden: true },
     previous,
     words,
     next,
@@ -229,8 +233,11 @@ export function pager(turn) {
         words,
         `Page ${page} of ${totalPages.toLocaleString()}${totalIsExact ? "" : "+"} (${most})`,
       );
+      const focused = document.activeElement;
       previous.hidden = !hasPrevPage;
       next.hidden = !hasNextPage;
+      const other = focused === next ? previous : focused === previous ? next : null;
+      if (focused.hidden) other?.focus({ preventScroll: true });
     },
   };
 }

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { ask, field } from "../form.js";
+import { paged } from "../lists.js";
 import { poll } from "../live.js";
 import { payloadField } from "../payload.js";
 import { can, get, isService, send } from "../session.js";
@@ -105,12 +106,19 @@ export const page = {
         ),
       },
     );
-    main.append(head("Schedules", writes && button("New schedule", create)), fault.node, rows.node);
+    const pages = paged("/schedules");
+    main.append(
+      head("Schedules", writes && button("New schedule", create)),
+      fault.node,
+      rows.node,
+      pages.node,
+    );
     const load = async () => {
-      const found = await get("/schedules", { limit: 100 });
+      const found = await pages.items();
       if (!signal.aborted) rows.update(found);
     };
     const refresh = poll(signal, load, fault.show);
+    return refresh;
   },
 };
 

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { ask, field, form } from "../form.js";
+import { paged } from "../lists.js";
 import { poll } from "../live.js";
 import { address, here } from "../router.js";
 import { can, expire, get, isService, isUser, send, session, signOut } from "../session.js";
@@ -52,7 +53,7 @@ export const page = {
       head("Settings"),
       h("nav", { class: "tabs", "aria-label": "Settings" }, h("ul", items)),
     );
-    draw(main, signal);
+    return draw(main, signal);
   },
 };
 
@@ -214,6 +215,7 @@ function keys(main, signal) {
     ],
     { none: empty("There are no keys.", "Make one for each program that calls Jobcast.") },
   );
+  const pages = paged("/api-keys");
   const create = () => newKey().then((made) => made && refresh());
   main.append(
     fault.node,
@@ -225,14 +227,12 @@ function keys(main, signal) {
         "Programs sign in with a key. Give each its own, with no more scopes than it needs.",
       ),
       rows.node,
+      pages.node,
       h("div", { class: "row" }, button("New key", create)),
     ),
   );
-  const refresh = poll(
-    signal,
-    async () => rows.update(await get("/api-keys", { limit: 100 })),
-    fault.show,
-  );
+  const refresh = poll(signal, async () => rows.update(await pages.items()), fault.show);
+  return refresh;
 }
 
 async function newKey() {
@@ -330,21 +330,28 @@ function members(main, signal) {
     ],
     { none: empty("No invite is open.", "An invite is a link that works once.") },
   );
+  const pages = {
+    people: paged(own("/members"), { label: "Pages of members" }),
+    invites: paged(own("/invites"), { name: "invites", label: "Pages of invites" }),
+  };
   const invite = () => newInvite().then((made) => made && refresh());
   main.append(
     fault.node,
-    card(isService() ? `Members of ${chosen()}` : "Members", people.node),
-    card("Invites", invites.node, h("div", { class: "row" }, button("Invite someone", invite))),
+    card(isService() ? `Members of ${chosen()}` : "Members", people.node, pages.people.node),
+    card(
+      "Invites",
+      invites.node,
+      pages.invites.node,
+      h("div", { class: "row" }, button("Invite someone", invite)),
+    ),
   );
   const load = async () => {
-    const [found, open] = await Promise.all([
-      get(own("/members"), { limit: 100 }),
-      get(own("/invites"), { limit: 100 }),
-    ]);
+    const [found, open] = await Promise.all([pages.people.items(), pages.invites.items()]);
     people.update(found);
     invites.update(open);
   };
   const refresh = poll(signal, load, fault.show);
+  return refresh;
 }
 
 async function newInvite() {
@@ -397,11 +404,13 @@ function tenant(main, signal) {
       : h("p", { class: "soft" }, "Owners can lower limits; who runs the server raises them.");
     box.replaceChildren(...[note, form(fields, "Save", save)].filter(Boolean));
   };
-  if (isService()) main.append(tenantsCard(signal));
+  const all = isService() ? tenantsCard(signal) : null;
+  if (all) main.append(all.node);
   get(own()).then(
     (found) => signal.aborted || draw(found),
     (error) => box.replaceChildren(h("p", { class: "notice bad", role: "alert" }, error.message)),
   );
+  return all?.refresh;
 }
 
 function tenantsCard(signal) {
@@ -418,6 +427,7 @@ function tenantsCard(signal) {
     { label: "Jobs", cell: ({ id }) => link("Jobs", ["jobs"], { tenantId: id }) },
     { label: "Members", cell: ({ id }) => link("Members", ["settings", "members", id]) },
   ]);
-  poll(signal, async () => rows.update(await get("/tenants", { limit: 100 })), fault.show);
-  return card("All tenants", fault.node, rows.node);
+  const pages = paged("/tenants");
+  const refresh = poll(signal, async () => rows.update(await pages.items()), fault.show);
+  return { node: card("All tenants", fault.node, rows.node, pages.node), refresh };
 }

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { ask, field } from "../form.js";
 import { number } from "../format.js";
+import { paged } from "../lists.js";
 import { poll } from "../live.js";
 import { can, get, send } from "../session.js";
 import {
@@ -93,10 +94,11 @@ export const page = {
           none: empty("The server's own secret signs.", "Rotate to get one of your own."),
         },
       );
+    const pages = paged("/webhooks/endpoints");
     main.append(
       head("Webhooks", writes && quiet("Redeliver what failed…", redeliver)),
       fault.node,
-      card("Endpoints", endpoints.node),
+      card("Endpoints", endpoints.node, pages.node),
     );
     if (admin) {
       main.append(
@@ -121,7 +123,7 @@ export const page = {
 
     const load = async () => {
       const [found, live] = await Promise.all([
-        get("/webhooks/endpoints", { limit: 100 }),
+        pages.items(),
         admin ? get("/webhooks/secrets") : [],
       ]);
       if (signal.aborted) return;
@@ -129,6 +131,7 @@ export const page = {
       if (admin) secrets.update(live);
     };
     const refresh = poll(signal, load, fault.show);
+    return refresh;
   },
 };
 
