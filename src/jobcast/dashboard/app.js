@@ -129,8 +129,9 @@ const STATES = {
 };
 
 function drawConnection({ state, error }) {
-  $("connection").dataset.state = error ? "refused" : state;
-  say($("connection"), error?.message ?? STATES[state] ?? "");
+  const refused = state === "closed" && error;
+  $("connection").dataset.state = refused ? "refused" : state;
+  say($("connection"), refused ? error.message : (STATES[state] ?? ""));
 }
 
 function bindTheme() {

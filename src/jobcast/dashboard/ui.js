@@ -161,7 +161,8 @@ export function copy(text) {
 
 /**
  * A table; `columns` are {label, cell(item), class?, hidden?}: `hidden` labels are for screen
- * readers alone, of class `low` go first where there is no room. `update(items)` draws rows.
+ * readers alone, of class `low` go first where there is no room. `update(items)` draws rows, or
+ * `none()` where there are none.
  */
 export function table(caption, columns, { key = (item) => item.id, none } = {}) {
   const body = h("tbody");
@@ -183,7 +184,7 @@ export function table(caption, columns, { key = (item) => item.id, none } = {}) 
   return {
     node,
     update(items) {
-      if (!items.length && none) return node.replaceChildren(none);
+      if (!items.length && none) return node.replaceChildren(none());
       if (inner.parentNode !== node) node.replaceChildren(inner);
       keyed(body, items, key, () => row(columns));
     },
@@ -209,7 +210,7 @@ function row(columns) {
 }
 
 /** Buttons to the page before and the next; `turn(step)`. */
-export function pager(turn, label = "Pages") {
+export function pager(turn, label = "Pages of the list") {
   const words = h("span", { class: "soft" });
   const step = (by) => () => {
     turn(by);

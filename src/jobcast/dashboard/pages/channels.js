@@ -26,7 +26,7 @@ export const page = {
       ],
       {
         key: (one) => one.name,
-        none: empty(
+        none: () => empty(
           "No channel was used today.",
           "Join one by its name: it is made by whoever comes first.",
         ),

@@ -206,7 +206,7 @@ function words(event) {
     case "job:processing":
       return `Attempt ${event.attempt} started`;
     case "job:retrying":
-      return `${event.error}; next attempt at ${clock(event.retryAt)}`;
+      return `${event.error.replace(/\.$/, "")}; next attempt at ${clock(event.retryAt)}`;
     case "job:done":
       return "Done";
     case "job:failed":
@@ -356,7 +356,7 @@ function hookTable(handle, changed) {
           ]
         : []),
     ],
-    { none: empty("Nothing was sent yet.", "The webhook is called when the job ends.") },
+    { none: () => empty("Nothing was sent yet.", "The webhook is called when the job ends.") },
   );
 }
 

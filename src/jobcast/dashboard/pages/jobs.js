@@ -129,7 +129,11 @@ export const page = {
     }
 
     const load = async () => {
-      const found = await session.client.jobs({ ...asked, limit: LIMIT });
+      let found = await session.client.jobs({ ...asked, limit: LIMIT });
+      if (!found.jobs.length && asked.page > 1) {
+        const last = found.meta.totalPages || 1; // what stood behind it is gone
+        found = await session.client.jobs({ ...asked, page: last, limit: LIMIT });
+      }
       if (signal.aborted) return;
       page = found;
       for (const job of page.jobs) if (chosen.has(job.id)) chosen.set(job.id, job);
@@ -328,12 +332,12 @@ function jobTable({ all, chosen, choose }) {
     },
     { label: "Created", class: "number low", cell: ({ createdAt }) => since(createdAt) },
   ];
-  const none = empty(
-    "No job matches.",
-    "Change the filters, or ",
-    link("submit a job", ["submit"]),
-    ".",
-  );
+  const none = () => {
+    const { sort, page, cursor, ...filters } = wanted(here().query);
+    if (Object.keys(filters).length) return empty("No job matches.", "Change the filters.");
+    const how = [link("Submit one", ["submit"]), ", and watch it here."];
+    return empty("There are no jobs yet.", can("jobs:write") ? how : "They are shown here, live.");
+  };
   const inner = table("Jobs", columns, { none });
   return {
     node: inner.node,

@@ -210,11 +210,11 @@ const workerTable = () =>
     [
       { label: "Worker", cell: ({ name }) => h("span", { class: "mono" }, name) },
       { label: "Running", class: "number", cell: ({ running }) => number(running) },
-      { label: "Up", class: "low", cell: ({ startedAt }) => since(startedAt) },
+      { label: "Started", class: "low", cell: ({ startedAt }) => since(startedAt) },
       { label: "Lease ends", cell: ({ expiresAt }) => since(expiresAt) },
     ],
     {
-      none: empty(
+      none: () => empty(
         "No worker is there.",
         "Jobs wait. Start one: ",
         h("code", "jobcast worker MODULE:APP"),
@@ -231,5 +231,5 @@ const failureTable = () =>
       { label: "Error", class: "wrap low", cell: ({ error }) => error ?? "–" },
       { label: "Ended", cell: ({ finishedAt }) => since(finishedAt) },
     ],
-    { none: empty("Nothing has failed.", "What does is listed here, newest first.") },
+    { none: () => empty("Nothing has failed.", "What does is listed here, newest first.") },
   );

@@ -100,7 +100,7 @@ export const page = {
           : []),
       ],
       {
-        none: empty(
+        none: () => empty(
           "There are no schedules.",
           writes ? "Make one: each tick of its clock makes a job." : "Who may write makes them.",
         ),

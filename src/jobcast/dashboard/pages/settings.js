@@ -213,7 +213,7 @@ function keys(main, signal) {
         cell: (one) => small("Revoke", revoke(one), one.name ?? one.hint, "danger"),
       },
     ],
-    { none: empty("There are no keys.", "Make one for each program that calls Jobcast.") },
+    { none: () => empty("There are no keys.", "Make one for each program that calls Jobcast.") },
   );
   const pages = paged("/api-keys");
   const create = () => newKey().then((made) => made && refresh());
@@ -313,7 +313,7 @@ function members(main, signal) {
           one.id === session.me.id ? "" : small("Remove", remove(one), one.email, "danger"),
       },
     ],
-    { none: empty("Nobody has an account in this tenant.", "Invite someone.") },
+    { none: () => empty("Nobody has an account in this tenant.", "Invite someone.") },
   );
   const invites = table(
     "Open invites",
@@ -328,7 +328,7 @@ function members(main, signal) {
         cell: (one) => small("Take back", takeBack(one), one.email, "danger"),
       },
     ],
-    { none: empty("No invite is open.", "An invite is a link that works once.") },
+    { none: () => empty("No invite is open.", "An invite is a link that works once.") },
   );
   const pages = {
     people: paged(own("/members"), { label: "Pages of members" }),

@@ -68,7 +68,7 @@ export const page = {
           : []),
       ],
       {
-        none: empty(
+        none: () => empty(
           "No webhook was called yet.",
           "Submit a job with a webhook: its address is called when the job ends.",
         ),
@@ -91,7 +91,7 @@ export const page = {
         ],
         {
           key: ({ id }) => id,
-          none: empty("The server's own secret signs.", "Rotate to get one of your own."),
+          none: () => empty("The server's own secret signs.", "Rotate to get one of your own."),
         },
       );
     const pages = paged("/webhooks/endpoints");

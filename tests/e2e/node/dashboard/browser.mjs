@@ -59,7 +59,9 @@ export async function visit(page, hash) {
   );
 }
 
-/** What axe finds serious or worse, by all its rules or these. */
+const HEAVY = new Set(["moderate", "serious", "critical"]);
+
+/** What axe finds moderate or worse, by all its rules or these. */
 export async function faults(page, rules = null) {
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
   const { violations } = await page.evaluate(
@@ -67,7 +69,7 @@ export async function faults(page, rules = null) {
     rules,
   );
   return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .filter(({ impact }) => HEAVY.has(impact))
     .map(
       ({ id, nodes }) =>
         `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" | ")}`,

@@ -36,6 +36,8 @@ test("the last of many jobs is reached by the keyboard, and the way back", async
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Previous");
   await page.goBack();
   await where(page, "Page 2 of 3 (60)");
+  await page.goto(`${url}/#/jobs?tag=many&page=9`);
+  await where(page, "Page 3 of 3 (60)");
   assert.deepEqual(problems, []);
 });
 
@@ -61,7 +63,7 @@ test("schedules have pages; the last one goes when its last schedule does", asyn
   assert.deepEqual(problems, []);
 });
 
-test("keys and invites have pages, two lists of a page each their own", async (t) => {
+test("a new tenant's lists are empty; keys and invites have pages, each list its own", async (t) => {
   const { tab, problems } = await open(t);
   const page = await tab();
   const { apiKey, tenantId } = await call("POST", "/auth/register", OWNER);
@@ -71,6 +73,11 @@ test("keys and invites have pages, two lists of a page each their own", async (t
     await call("POST", `/tenants/${tenantId}/invites`, { email: `${name}@example.com` }, mine);
   await page.goto(`${url}/#key=${apiKey}`);
   await page.getByRole("heading", { name: "Overview" }).waitFor();
+
+  await visit(page, "#/jobs");
+  await page.getByText("There are no jobs yet.").waitFor();
+  await page.goto(`${url}/#/jobs?status=DONE`);
+  await page.getByText("No job matches.").waitFor();
 
   await visit(page, "#/settings/keys");
   await where(page, "Page 1 of 2 (31)"); // with the first key of all

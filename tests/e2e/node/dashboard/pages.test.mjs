@@ -67,6 +67,11 @@ async function look(page, pages) {
     await page.setViewportSize(SMALL);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     if (width > SMALL.width) wrong.push(`${name}: ${width} px wide on a screen of ${SMALL.width}`);
+    const cut = await page.evaluate(() => {
+      const tabs = document.querySelector(".tabs");
+      return tabs !== null && tabs.scrollWidth > tabs.clientWidth;
+    });
+    if (cut) wrong.push(`${name}: not all tabs are seen on a screen of ${SMALL.width}`);
     await shoot(page, `${name}-small-dark`);
     await page.setViewportSize(LARGE);
   }
@@ -115,6 +120,7 @@ test("what an owner administers", async (t) => {
   await page.getByRole("heading", { name: "Overview" }).waitFor();
   await look(page, {
     "overview-empty": "#/",
+    "jobs-empty": "#/jobs",
     "schedules-empty": "#/schedules",
     account: "#/settings",
     keys: "#/settings/keys",

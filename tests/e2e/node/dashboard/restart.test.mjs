@@ -27,12 +27,15 @@ test("a job is submitted and watched to its end, though the server is killed mea
   const row = other.getByRole("row", { name: page.url().split("/").at(-1) });
   await row.filter({ hasText: "PROCESSING" }).waitFor();
 
+  const told = other.locator("#connection", { hasText: "Connection lost" }).waitFor();
   net.move(await restart());
+  await told;
 
   await badge("DONE").waitFor();
   await row.filter({ hasText: "DONE" }).waitFor();
   await page.getByText("Attempt 2", { exact: true }).waitFor();
   await page.locator("#connection", { hasText: "Live" }).waitFor();
+  await page.locator(".log li", { hasText: "runs again; next attempt" }).waitFor();
   assert.equal(await page.locator(".log li", { hasText: "Done" }).count(), 1);
   assert.deepEqual(problems, []);
 });
