@@ -22,7 +22,7 @@ CUSTOMERS = {"token-of-acme": "acme", "token-of-bolt": "bolt"}
 
 PLANS: dict[str, dict[str, Any]] = {
     # How many jobs may wait and may run, and the share of the turns.
-    "acme": {"name": "Acme, free plan", "max_waiting": 150, "max_running": 2, "weight": 1},
+    "acme": {"name": "Acme, free plan", "max_waiting": 100, "max_running": 2, "weight": 1},
     "bolt": {"name": "Bolt, paid plan", "max_waiting": 10_000, "max_running": 2, "weight": 2},
 }
 

@@ -10,7 +10,7 @@ import jobcast
 
 app = jobcast.App()
 
-LINES = 4_000
+LINES = 16_000
 
 
 @dataclass
