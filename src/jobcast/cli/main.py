@@ -95,7 +95,7 @@ def _let_go() -> None:
 
 def _misuse(usage: TyperException) -> CliError | None:
     """The mistake as a sentence; None where the help, already printed, says it all."""
-    said = usage.format_message()
+    said = usage.format_message().replace("Value error, ", "")
     if not said:
         return None
     context = getattr(usage, "ctx", None)

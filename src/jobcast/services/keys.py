@@ -116,7 +116,7 @@ class ApiKeys:
         """Makes a key for a tenant, which is made too if it is new. Asks nobody's leave."""
         key = self.draft(tenant_id=tenant_id, scopes=scopes, name=name)
         await self._enter(key)
-        audit.note("key issued", made=key.id, tenant=tenant_id, scopes=sorted(scopes))
+        audit.note("key issued", made=key.id, tenant=tenant_id, scopes=sorted(map(str, scopes)))
         return key
 
     async def create(
@@ -169,7 +169,7 @@ class ApiKeys:
             **actor(principal),
             made=key.id,
             tenant=key.tenant_id,
-            scopes=sorted(key.scopes),
+            scopes=sorted(map(str, key.scopes)),
             expires_at=key.expires_at,
         )
         return key

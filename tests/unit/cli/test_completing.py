@@ -63,6 +63,12 @@ def test_each_shell_has_its_script(run_alone: Run, shell: str) -> None:
     assert (result.exit_code, "_JOBCAST_COMPLETE" in result.stdout) == (0, True)
 
 
+def test_a_shell_that_is_not_known_is_told_which_are(run_alone: Run) -> None:
+    result = run_alone("completion", "tcsh")
+    assert result.exit_code == 2
+    assert "'shell': 'tcsh' is not one of 'bash', 'zsh', 'fish'." in result.stderr
+
+
 def test_bash_itself_completes(run: Run, server: FakeServer) -> None:
     script = f"""
         PATH="{Path(sys.executable).parent}:$PATH"

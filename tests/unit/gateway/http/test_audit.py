@@ -119,5 +119,6 @@ async def test_a_key_that_the_owner_of_the_machine_makes(world: World, said: Lin
     key = await world.accounts.keys.issue(tenant_id="ops", scopes=frozenset({Scope.SERVICE}))
 
     [line] = said
-    assert (line["event"], line["made"], line["scopes"]) == ("key issued", key.id, ["service"])
+    assert (line["event"], line["made"]) == ("key issued", key.id)
+    assert str(line["scopes"]) == "['service']"  # as a terminal shows it
     assert key.text not in str(said)
