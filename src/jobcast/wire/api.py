@@ -174,11 +174,18 @@ def array(items: Iterable[bytes]) -> bytes:
 
 
 def page_meta(
-    *, total: int, page: int, limit: int, exact: bool = True, cursor: str | None = None
+    *,
+    total: int,
+    page: int,
+    limit: int,
+    exact: bool = True,
+    cursor: str | None = None,
+    by_cursor: bool = False,
 ) -> PageMeta:
     """The meta of page `page` (from 1) with `limit` (≥ 1) items a page.
 
     Where `total` is not `exact` it is a lower bound, and there may be a page after its last.
+    What was found `by_cursor` has no number: another page comes where `cursor` leads to one.
     """
     pages = -(-total // limit)
     return PageMeta(
@@ -186,7 +193,7 @@ def page_meta(
         page=page,
         limit=limit,
         total_pages=pages,
-        has_next_page=page < pages or not exact,
+        has_next_page=cursor is not None if by_cursor else page < pages or not exact,
         has_prev_page=page > 1,
         total_is_exact=UNSET if exact else False,
         cursor=UNSET if cursor is None else cursor,

@@ -158,6 +158,13 @@ class TestEnvelope:
         meta = page_meta(total=total, page=page, limit=10)
         assert (meta.total_pages, meta.has_next_page, meta.has_prev_page) == (pages, after, before)
 
+    def test_a_cursor_alone_says_whether_a_page_follows_one_that_it_led_to(self) -> None:
+        for cursor, after in (("c", True), (None, False)):
+            meta = page_meta(
+                total=10_000, page=1, limit=10, exact=False, cursor=cursor, by_cursor=True
+            )
+            assert meta.has_next_page is after
+
     def test_a_total_that_is_a_lower_bound_says_so(self) -> None:
         meta = page_meta(total=10_000, page=1_000, limit=10, exact=False, cursor="c")
         assert meta.has_next_page

@@ -118,6 +118,7 @@ class _Jobs:
             limit=page.limit,
             exact=found.exact,
             cursor=found.jobs[-1].id if len(found.jobs) == page.limit else None,
+            by_cursor=cursor is not None,
         )
         shown = array(render_job_summary(job) for job in found.jobs)
         return success("Jobs retrieved successfully", Raw(shown), meta=meta)

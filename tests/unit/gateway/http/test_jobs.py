@@ -517,6 +517,7 @@ async def test_pages_and_cursors_go_through_all_jobs_either_way(house: House) ->
         while True:
             found, meta = await listed(sort=sort, **more)
             seen += found
+            assert meta["hasNextPage"] == ("cursor" in meta)
             if "cursor" not in meta:
                 break
             more = {"cursor": meta["cursor"]}
