@@ -229,11 +229,9 @@ export function pager(turn, label = "Pages of the list") {
     node,
     update({ page, totalPages, total, hasNextPage, hasPrevPage, totalIsExact = true }) {
       node.hidden = !hasNextPage && !hasPrevPage;
-      const most = `${total.toLocaleString()}${totalIsExact ? "" : "+"}`;
-      say(
-        words,
-        `Page ${page} of ${totalPages.toLocaleString()}${totalIsExact ? "" : "+"} (${most})`,
-      );
+      const least = (many) => `${many.toLocaleString()}${totalIsExact ? "" : "+"}`;
+      const of = page > totalPages ? "" : ` of ${least(totalPages)}`;
+      say(words, `Page ${page.toLocaleString()}${of} (${least(total)})`);
       const focused = document.activeElement;
       previous.hidden = !hasPrevPage;
       next.hidden = !hasNextPage;

@@ -23,7 +23,7 @@ import {
 } from "../ui.js";
 
 const LIMIT = 25;
-const PAGED = 10_000; // jobs that page numbers reach
+const PAGED = 10_000 / LIMIT; // pages that their number reaches; those behind them need a cursor
 const TYPING_MS = 300;
 const FILTERS = ["q", "status", "type", "queue", "tag", "userId", "tenantId", "sort"];
 const STATUSES = ["PENDING", "PROCESSING", "DONE", "FAILED", "CANCELLED"];
@@ -44,13 +44,10 @@ export const page = {
     const rows = jobTable({ all: writes && all, chosen, choose });
     const pages = pager((step) => {
       const { meta } = page;
-      const next = (meta.page ?? 1) + step;
-      if (asked.cursor && step < 0) return history.back();
-      const far = asked.cursor || next * LIMIT > PAGED;
-      return requery({
-        ...filters.values(),
-        ...(far ? { cursor: meta.cursor } : { page: next > 1 && next }),
-      });
+      const next = meta.page + step;
+      if (step < 0 && next > PAGED) return history.back(); // no cursor leads backwards
+      const cursor = next > PAGED && meta.cursor;
+      return requery({ ...filters.values(), page: next > 1 && next, cursor });
     });
     const bar = h("div", {
       class: "bulk-bar",
@@ -129,11 +126,7 @@ export const page = {
     }
 
     const load = async () => {
-      let found = await session.client.jobs({ ...asked, limit: LIMIT });
-      if (!found.jobs.length && asked.page > 1) {
-        const last = found.meta.totalPages || 1; // what stood behind it is gone
-        found = await session.client.jobs({ ...asked, page: last, limit: LIMIT });
-      }
+      const found = await jobsAt(asked);
       if (signal.aborted) return;
       page = found;
       for (const job of page.jobs) if (chosen.has(job.id)) chosen.set(job.id, job);
@@ -166,6 +159,17 @@ export const page = {
     };
   },
 };
+
+async function jobsAt({ page = 1, cursor, ...filters }) {
+  const ask = (where) => session.client.jobs({ ...filters, ...where, limit: LIMIT });
+  if (cursor) {
+    const { jobs, meta } = await ask({ cursor });
+    return { jobs, meta: { ...meta, page: Number(page), hasPrevPage: true } };
+  }
+  const found = await ask({ page });
+  if (found.jobs.length || page <= 1) return found;
+  return ask({ page: found.meta.totalPages || 1 }); // what stood there is gone: the last page
+}
 
 function wanted(query) {
   const names = [...FILTERS, "page", "cursor"];
@@ -334,6 +338,7 @@ function jobTable({ all, chosen, choose }) {
   ];
   const none = () => {
     const { sort, page, cursor, ...filters } = wanted(here().query);
+    if (cursor) return empty("There are no more jobs.", "The page before was the last.");
     if (Object.keys(filters).length) return empty("No job matches.", "Change the filters.");
     const how = [link("Submit one", ["submit"]), ", and watch it here."];
     return empty("There are no jobs yet.", can("jobs:write") ? how : "They are shown here, live.");

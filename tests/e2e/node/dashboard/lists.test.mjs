@@ -41,6 +41,43 @@ test("the last of many jobs is reached by the keyboard, and the way back", async
   assert.deepEqual(problems, []);
 });
 
+test("behind the pages that have numbers a cursor leads on, and there is a way back", async (t) => {
+  const { tab, problems } = await open(t);
+  const page = await tab();
+  const asked = [];
+  await enter(page);
+  // As a server with 10,030 jobs answers.
+  await page.route(/\/api\/jobs\?/, async (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    asked.push(query.get("cursor") ?? Number(query.get("page")));
+    const [cursor, hasNextPage] = query.has("cursor")
+      ? [query.get("cursor") === "to-401" ? "to-402" : undefined, query.get("cursor") === "to-401"]
+      : ["to-401", true];
+    const at = query.has("cursor") ? 1 : Number(query.get("page"));
+    const meta = { total: 10_000, page: at, limit: 25, totalPages: 400, totalIsExact: false };
+    const body = { success: true, message: "", data: [await call("GET", `/jobs/${job.id}`)] };
+    const places = { cursor, hasNextPage, hasPrevPage: at > 1 };
+    await route.fulfill({ json: { ...body, meta: { ...meta, ...places } } });
+  });
+  const job = await call("POST", "/jobs", { type: "sleep", payload: { delayMs: 1 } });
+  await page.goto(`${url}/#/jobs?page=400`);
+  await where(page, "Page 400 of 400+ (10,000+)");
+  const [previous, next] = ["Previous", "Next"].map((name) => page.getByRole("button", { name }));
+  await next.click();
+  await where(page, "Page 401 (10,000+)");
+  await next.click();
+  await where(page, "Page 402 (10,000+)");
+  await next.waitFor({ state: "hidden" });
+  await page.reload();
+  await where(page, "Page 402 (10,000+)");
+  await previous.click();
+  await where(page, "Page 401 (10,000+)");
+  await previous.click();
+  await where(page, "Page 400 of 400+ (10,000+)");
+  assert.deepEqual([...new Set(asked)], [400, "to-401", "to-402"]);
+  assert.deepEqual(problems, []);
+});
+
 test("schedules have pages; the last one goes when its last schedule does", async (t) => {
   const { tab, problems } = await open(t);
   const page = await tab();
