@@ -44,15 +44,21 @@ export const page = {
     const progress = progressBar();
     const error = h("pre", { class: "error-text" });
     const runs = waterfall();
-    const log = scroller(h("ol", { class: "log", tabIndex: 0, "aria-label": "Log" }));
-    const output = scroller(h("pre", { class: "output", tabIndex: 0, "aria-label": "Output" }));
+    const log = scroller(
+      h("ol", { class: "log", tabIndex: 0, "aria-label": "Log" }),
+      `jobcast logs ${id}`,
+    );
+    const output = scroller(
+      h("pre", { class: "output", tabIndex: 0, "aria-label": "Output" }),
+      `GET /api/jobs/${id}/output`,
+    );
     const payload = h("pre", { tabIndex: 0, "aria-label": "Payload" });
     const result = h("pre", { tabIndex: 0, "aria-label": "Result" });
     const files = fileTable(handle);
     const hooks = hookTable(handle, () => refresh());
     const boxes = {
       error: card("Error", error),
-      output: card("Output", output.node),
+      output: card("Output", output.cut, output.node),
       result: card("Result", result),
       files: card("Files", files.node),
       hooks: card("Webhook deliveries", hooks.node),
@@ -71,7 +77,7 @@ export const page = {
       boxes.error,
       facts,
       card("Attempts", runs.node),
-      h("div", { class: "columns" }, card("Log", log.node), boxes.output),
+      h("div", { class: "columns" }, card("Log", log.cut, log.node), boxes.output),
       h("div", { class: "columns" }, card("Payload", payload), boxes.result),
       boxes.files,
       boxes.hooks,
@@ -177,6 +183,7 @@ export const page = {
         // Output and progress of an earlier attempt are void.
         attempt = event.attempt;
         output.node.replaceChildren();
+        output.cut.hidden = true;
         boxes.output.hidden = true;
         progress.clear();
       }
@@ -221,8 +228,14 @@ function words(event) {
 const line = (text, level, at = new Date().toISOString()) =>
   h("li", { "data-level": level }, moment(at), h("span", text));
 
-/** A box that stays at its end while it is there. */
-function scroller(node) {
+/** A box that stays at its end while it is there; `cut` says where `all` is when it lost its start. */
+function scroller(node, all) {
+  const cut = h(
+    "p",
+    { class: "soft", hidden: true },
+    "This is the end of it. Where all of it is: ",
+    h("code", all),
+  );
   let planned = false;
   const follow = () => {
     if (planned) return;
@@ -235,22 +248,27 @@ function scroller(node) {
   };
   return {
     node,
+    cut,
     follow,
     add(item) {
       follow();
       node.append(item);
-      if (node.childElementCount > MOST_LINES) node.firstElementChild.remove();
+      if (node.childElementCount <= MOST_LINES) return;
+      node.firstElementChild.remove();
+      cut.hidden = false;
     },
   };
 }
 
-function write({ node, follow }, piece) {
+function write({ node, cut, follow }, piece) {
   const token = typeof piece === "string" ? piece : piece?.token;
   follow();
   if (!node.firstChild) node.append("");
   const text = node.firstChild;
   text.appendData(typeof token === "string" ? token : `${JSON.stringify(piece)}\n`);
-  if (text.length > MOST_OUTPUT) text.deleteData(0, text.length - MOST_OUTPUT / 2);
+  if (text.length <= MOST_OUTPUT) return;
+  text.deleteData(0, text.length - MOST_OUTPUT / 2);
+  cut.hidden = false;
 }
 
 function progressBar() {

@@ -50,6 +50,30 @@ test("output and files are shown, and the end of a stream that was watched from 
   assert.deepEqual(problems, []);
 });
 
+test("output that is too long for a page is cut at its start, and the page says so", async (t) => {
+  const { tab, problems } = await open(t);
+  const page = await tab();
+  await page.routeWebSocket(/\/ws/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((text) => {
+      const frame = JSON.parse(text);
+      if (frame.type === "job:output") frame.data.token = frame.data.token.repeat(30_000);
+      socket.send(JSON.stringify(frame));
+    });
+  });
+  const job = await run("stream-text", { text: "a b c d e f", delayMs: 1 });
+  await call("GET", `/jobs/${job.id}?wait=30`);
+  await enter(page);
+  await visit(page, `#/jobs/${job.id}`);
+  await page.getByText(`GET /api/jobs/${job.id}/output`).waitFor();
+  await page.locator(".log li", { hasText: "Done" }).waitFor();
+  const shown = await page.locator(".output").textContent();
+  assert.ok(shown.length <= 200_000 && shown.endsWith("f"));
+  assert.ok(!shown.includes("a"));
+  assert.equal(await page.getByText(`jobcast logs ${job.id}`).isVisible(), false);
+  assert.deepEqual(problems, []);
+});
+
 test("filters stand in the address, and what is chosen is changed together", async (t) => {
   const { tab, problems } = await open(t);
   const page = await tab();
