@@ -26,10 +26,11 @@ export const page = {
       ],
       {
         key: (one) => one.name,
-        none: () => empty(
-          "No channel was used today.",
-          "Join one by its name: it is made by whoever comes first.",
-        ),
+        none: () =>
+          empty(
+            "No channel was used today.",
+            "Join one by its name: it is made by whoever comes first.",
+          ),
       },
     );
     main.append(

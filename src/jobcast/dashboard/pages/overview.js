@@ -214,11 +214,12 @@ const workerTable = () =>
       { label: "Lease ends", cell: ({ expiresAt }) => since(expiresAt) },
     ],
     {
-      none: () => empty(
-        "No worker is there.",
-        "Jobs wait. Start one: ",
-        h("code", "jobcast worker MODULE:APP"),
-      ),
+      none: () =>
+        empty(
+          "No worker is there.",
+          "Jobs wait. Start one: ",
+          h("code", "jobcast worker MODULE:APP"),
+        ),
     },
   );
 

@@ -1,4 +1,4 @@
-// Jobs by the clock: to list, make, pause and delete.
+// Jobs by the clock: to list, make, change, pause and delete.
 
 import { h } from "../dom.js";
 import { ask, field } from "../form.js";
@@ -26,7 +26,7 @@ export const page = {
   show(main, { signal }) {
     const fault = problem();
     const writes = can("jobs:write");
-    const create = () => newSchedule().then((made) => made && refresh());
+    const edit = (one) => () => scheduleDialog(one).then((saved) => saved && refresh());
     const turn =
       ({ id, enabled }) =>
       async () => {
@@ -93,6 +93,7 @@ export const page = {
                 class: "acts",
                 cell: (one) => [
                   small(one.enabled ? "Pause" : "Resume", turn(one), one.name),
+                  one.declared ? "" : small("Edit", edit(one), one.name),
                   small("Delete", erase(one), one.name, "danger"),
                 ],
               },
@@ -100,15 +101,16 @@ export const page = {
           : []),
       ],
       {
-        none: () => empty(
-          "There are no schedules.",
-          writes ? "Make one: each tick of its clock makes a job." : "Who may write makes them.",
-        ),
+        none: () =>
+          empty(
+            "There are no schedules.",
+            writes ? "Make one: each tick of its clock makes a job." : "Who may write makes them.",
+          ),
       },
     );
     const pages = paged("/schedules");
     main.append(
-      head("Schedules", writes && button("New schedule", create)),
+      head("Schedules", writes && button("New schedule", edit(null))),
       fault.node,
       rows.node,
       pages.node,
@@ -122,21 +124,27 @@ export const page = {
   },
 };
 
-/** Resolves with the one that was made. */
-function newSchedule() {
-  const type = field("type", "Type", { list: true, required: true, autocomplete: "off" });
-  const payload = payloadField();
+/** Changes a schedule, or makes one of null; resolves with what it is then. */
+function scheduleDialog(one) {
+  const type = field("type", "Type", {
+    list: true,
+    required: true,
+    autocomplete: "off",
+    value: one?.type,
+  });
+  const payload = payloadField("payload", { value: one?.payload });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const fields = [
-    field("name", "Name", { required: true, autocomplete: "off" }),
+    ...(one ? [] : [field("name", "Name", { required: true, autocomplete: "off" })]),
     field("cron", "Cron", {
+      value: one?.cron,
       required: true,
       autocomplete: "off",
       placeholder: "0 3 * * *",
       hint: "Minute, hour, day of month, month, day of week.",
     }),
     field("timezone", "Time zone", {
-      value: zone,
+      value: one?.timezone ?? zone,
       list: Intl.supportedValuesOf("timeZone"),
       autocomplete: "off",
     }),
@@ -151,11 +159,16 @@ function newSchedule() {
     (known) => {
       types = known;
       type.complete(known.map((one) => one.type).filter((name) => name !== "*"));
+      if (one) choose();
     },
     () => {}, // types are typed by hand then
   );
-  return ask("New schedule", fields, "Create", ({ payload: _, timezone, ...values }) => {
+  const save = ({ payload: _, timezone, ...values }) => {
     const head = JSON.stringify({ ...values, timezone: timezone ?? "UTC" }).slice(0, -1);
-    return send("POST", "/schedules", `${head},"payload":${payload.text()}}`);
-  });
+    const body = `${head},"payload":${payload.text()}}`;
+    return one ? send("PATCH", `/schedules/${one.id}`, body) : send("POST", "/schedules", body);
+  };
+  return one
+    ? ask(`Edit ${one.name}`, fields, "Save", save)
+    : ask("New schedule", fields, "Create", save);
 }

@@ -68,10 +68,11 @@ export const page = {
           : []),
       ],
       {
-        none: () => empty(
-          "No webhook was called yet.",
-          "Submit a job with a webhook: its address is called when the job ends.",
-        ),
+        none: () =>
+          empty(
+            "No webhook was called yet.",
+            "Submit a job with a webhook: its address is called when the job ends.",
+          ),
       },
     );
     const secrets =

@@ -52,7 +52,7 @@ test("a page of another release than the server's loads itself anew at the next 
   assert.deepEqual(problems, []);
 });
 
-test("a queue stands still and goes on; a schedule comes and goes", async (t) => {
+test("a queue stands still and goes on; a schedule comes, changes and goes", async (t) => {
   const { tab, problems } = await open(t);
   const page = await tab();
   await enter(page);
@@ -73,6 +73,13 @@ test("a queue stands still and goes on; a schedule comes and goes", async (t) =>
   await dialog.getByLabel("Cron").fill("0 * * * *");
   await dialog.getByRole("button", { name: "Create" }).click();
   await page.getByRole("row", { name: /hourly/ }).waitFor();
+  await page.getByRole("button", { name: "Edit hourly" }).click();
+  await dialog.getByLabel("Payload").fill('{"delayMs": 7}');
+  await dialog.getByLabel("Cron").fill("30 * * * *");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("row", { name: /hourly.*30 \* \* \* \*/ }).waitFor();
+  const [saved] = (await call("GET", "/schedules")).filter(({ name }) => name === "hourly");
+  assert.deepEqual([saved.type, saved.payload], ["sleep", { delayMs: 7 }]);
   await page.getByRole("button", { name: "Pause hourly" }).click();
   await page.getByRole("button", { name: "Resume hourly" }).waitFor();
   await page.getByRole("button", { name: "Delete hourly" }).click();
