@@ -52,12 +52,23 @@ before(async () => {
   await call("POST", "/auth/register", OWNER);
 });
 
+// Opens all that is folded; the labels that don't stand right above their fields.
+function unfolded() {
+  for (const one of document.querySelectorAll("main details")) one.open = true;
+  const labels = [...document.querySelectorAll("main .field:not(.check) > label")];
+  const down = (label) =>
+    label.nextElementSibling.getBoundingClientRect().top - label.getBoundingClientRect().top;
+  return labels.filter((label) => down(label) > 24).map((label) => label.textContent);
+}
+
 // Looks at each page in turn, and says all that is wrong at once.
 async function look(page, pages) {
   const wrong = [];
   for (const [name, hash] of Object.entries(pages)) {
     await page.emulateMedia({ colorScheme: "light" });
     await visit(page, hash);
+    const loose = await page.evaluate(unfolded);
+    wrong.push(...loose.map((label) => `${name}: ${label} stands away from its field`));
     wrong.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
     await shoot(page, `${name}`);
     await page.emulateMedia({ colorScheme: "dark" });
