@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
-from bench.gateways.readers import Readers, Served, served
+from bench.gateways.readers import SERVERS, Readers, Served, served
 
 TURN: Final = 0.35
 """Seconds: some rounds even with 5,000 readers, and many turns in a few seconds."""
@@ -68,7 +68,7 @@ def fan_out(kinds: Sequence[str], readers: int, *, burst: int, turns: int) -> li
     with ExitStack() as stack:
         contenders = {}
         for kind in kinds:
-            server = stack.enter_context(served(kind))
+            server = stack.enter_context(served(SERVERS[kind]))
             contenders[kind] = Contender(server, readers, burst)
             stack.callback(contenders[kind].close)
         for _ in range(turns):

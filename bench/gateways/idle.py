@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from bench.gateways.readers import Readers, served
+from bench.gateways.readers import BEATING, Readers, served
 
 
 def idle(connections: int, *, seconds: float) -> dict[str, float]:
     """So many authenticated connections that do nothing."""
-    with served("jobcast") as server:
+    with served(BEATING) as server:
         warm = Readers(server, 50, subscribe=False)
         server.settle()
         warm.close()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,9 @@ SERVERS: Final = {
     "starlette": [sys.executable, str(HERE / "servers.py"), "starlette"],
     "floor": [sys.executable, str(HERE / "servers.py"), "floor"],
 }
+BEATING: Final = [sys.executable, str(HERE / "servers.py"), "beating"]
+"""Jobcast with heartbeats. The others have none: in a fan-out nobody would answer them."""
+
 QUIET_SECONDS: Final = 0.5
 UPKEEP_SECONDS: Final = 0.02
 """What a process at rest may use for its own upkeep within that time."""
@@ -36,9 +39,9 @@ HANDSHAKE: Final = (
 class Served:
     """A server's process, and how to become its reader."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self.process = subprocess.Popen(
-            SERVERS[kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         self.place: dict[str, Any] = json.loads(self.process.stdout.readline())
@@ -73,8 +76,8 @@ class Served:
 
 
 @contextmanager
-def served(kind: str) -> Iterator[Served]:
-    server = Served(kind)
+def served(command: Sequence[str]) -> Iterator[Served]:
+    server = Served(command)
     try:
         yield server
     finally:

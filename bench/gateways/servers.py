@@ -54,7 +54,7 @@ async def obey(send: Send, **place: Any) -> None:
             await sent
 
 
-async def jobcast() -> None:
+async def jobcast(heartbeat: float = 600) -> None:
     """A gateway with all that it stands on; an event takes the way from the bus to the sockets."""
     from contextlib import AsyncExitStack
 
@@ -64,6 +64,7 @@ async def jobcast() -> None:
                 "data_dir": Path(folder),
                 "port": 0,
                 "log_level": "error",
+                "ws_heartbeat": heartbeat,
                 **{
                     f"{name}_secrets": ("a-secret-of-this-benchmark-of-32-bytes",)
                     for name in ("jwt_access", "jwt_refresh", "webhook")
@@ -127,6 +128,7 @@ async def starlette() -> None:
         access_log=False,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        ws_ping_interval=None,
         lifespan="off",
     )
     server = Server(config)
@@ -164,7 +166,7 @@ async def websockets() -> None:
             number += 1
             broadcast(clients, event(number).decode())
 
-    async with serve(handle, "127.0.0.1", 0, compression=None) as server:
+    async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         [sock] = server.sockets
         await obey(send, port=sock.getsockname()[1], path="/")
 
@@ -196,7 +198,18 @@ async def floor() -> None:
     accepting.cancel()
 
 
-KINDS = {"jobcast": jobcast, "starlette": starlette, "websockets": websockets, "floor": floor}
+async def beating() -> None:
+    """The same with heartbeats as they are: no other server here has any."""
+    await jobcast(Settings.model_fields["ws_heartbeat"].default)
+
+
+KINDS = {
+    "jobcast": jobcast,
+    "beating": beating,
+    "starlette": starlette,
+    "websockets": websockets,
+    "floor": floor,
+}
 
 if __name__ == "__main__":
     uvloop.run(KINDS[sys.argv[1]]())
