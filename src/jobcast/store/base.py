@@ -80,10 +80,14 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """What a claim took, fairest first, and where the ring goes on the next time."""
+    """What a claim took, fairest first, and where the ring goes on the next time.
+
+    `capped` says that jobs under a cap wait, or waited: the end of a run may make room for one.
+    """
 
     jobs: Sequence[Changed]
     cursors: dict[str, str]
+    capped: bool = False
 
 
 class Renewal(msgspec.Struct, frozen=True):

@@ -1,9 +1,10 @@
 """The worker: slots, claims, and what becomes of them when it drains or loses its lease.
 
-One loop claims. It waits in one place, for a wake-up (a hint, a freed slot) or its own poll, and
-takes as many jobs as there are free slots, and some more where runs are quick (see `ahead`). Runs
-end in batches (see `returns`). A slot is free when its handler has ended, not when its end is
-committed, so that claims and finishes overlap; what is held and not yet committed is bounded.
+One loop claims. It takes as many jobs as there are free slots, and some more where runs are quick
+(see `ahead`). Where it got fewer than it asked for it waits for news (a hint, room under a cap) or
+its own poll: a slot that comes free is no news of a queue that was found empty. Runs end in batches
+(see `returns`). A slot is free when its handler has ended, not when its end is committed, so that
+claims and finishes overlap; what is held and not yet committed is bounded.
 
 A worker that loses its lease (the machine slept, the database was away) stops all that it runs,
 for others take it, and begins anew with another session.
@@ -78,6 +79,7 @@ class Worker:
         self._moved_at = 0.0
         self._doubtful = False
         self._wake = asyncio.Event()
+        self._hinted = self._settled_some = False
         self._stopping = False
         self._dead_session = "none"
         self._cursors: dict[str, str] = {}
@@ -87,7 +89,7 @@ class Worker:
             announcer,
             tools.desk.answering,
             retry_after=self._pace.retry_after,
-            written=self._wake.set,
+            written=self._written,
         )
         self._subscriber = bus.subscriber(self._receive)
         self._lease: Lease
@@ -193,6 +195,7 @@ class Worker:
     async def _work(self) -> None:
         while not self._stopping:
             self._wake.clear()
+            self._hinted = self._settled_some = False
             if self._lost:
                 await self._open_anew()
                 continue
@@ -212,10 +215,13 @@ class Worker:
                 continue
             self._doubtful = False
             self._cursors = claimed.cursors
-            await self._announcer.changed(claimed.jobs)
+            if not self._bus.distant:
+                await self._announcer.changed(claimed.jobs)
             self._take(claimed.jobs)
+            if self._bus.distant:  # nobody waits for it, so the handlers begin first
+                await self._announcer.changed(claimed.jobs)
             if len(claimed.jobs) < asked:
-                await self._idle(jittered(self._pace.poll_every, chance=random.random()))  # noqa: S311
+                await self._news(capped=claimed.capped)
 
     def _order(self) -> Sequence[str] | None:
         if not isinstance(self._queues, Mapping):
@@ -265,6 +271,18 @@ class Worker:
         if _now() - self._moved_at >= BACK_AFTER:
             self._give_back()
 
+    async def _news(self, *, capped: bool) -> None:
+        """Until a claim may find more than the last one, which emptied the queues, has left."""
+        loop = asyncio.get_running_loop()
+        poll_at = loop.time() + jittered(self._pace.poll_every, chance=random.random())  # noqa: S311
+        while (left := poll_at - loop.time()) > 0:
+            await self._idle(left)
+            if self._hinted or self._ready or self._stopping or self._lost:
+                return
+            if capped and self._settled_some:
+                return
+            self._wake.clear()
+
     async def _idle(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -309,6 +327,10 @@ class Worker:
             self._fill()
         self._wake.set()
 
+    def _written(self) -> None:
+        self._settled_some = True
+        self._wake.set()
+
     def _ended(self, attempt: Attempt, finish: Finish) -> None:
         if self._running.get(attempt.job.id) is attempt:
             del self._running[attempt.job.id]
@@ -320,6 +342,7 @@ class Worker:
     def _receive(self, messages: Sequence[Message]) -> None:
         mine = session_topic(self.session_id)
         self._cancel([m.body.decode() for m in messages if m.topic == mine])
+        self._hinted = True
         self._wake.set()
 
     def _cancel(self, job_ids: Sequence[str]) -> None:

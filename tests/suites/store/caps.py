@@ -33,6 +33,16 @@ class Caps:
             await bench.finish(fence_of(job), ending)
         assert len(await bench.claim()) == 1
 
+    async def test_a_claim_says_that_jobs_under_a_cap_wait(self, bench: Bench) -> None:
+        await bench.put()
+        assert not (await bench.take()).capped
+        await bench.tenant("acme", max_running=2)
+        await bench.submit(bench.job(), bench.job())
+        assert [(await bench.take()).capped for _ in range(2)] == [True, True]  # in part, at all
+        await bench.cap("gpu", 1)
+        await bench.submit(*(bench.job(type="gpu", tenant_id="other") for _ in range(2)))
+        assert [(await bench.take("s2")).capped for _ in range(2)] == [True, True]
+
     async def test_claims_at_once_keep_to_the_cap(self, bench: Bench) -> None:
         await bench.cap("gpu", 5)
         await bench.submit(*(bench.job(type="gpu", tenant_id=f"t{n % 3}") for n in range(60)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, update
 from structlog.testing import capture_logs
 from tests.support.house import LONG, QUICK
 from tests.unit.worker.conftest import Build
@@ -16,7 +18,9 @@ from tests.unit.worker.conftest import Build
 import jobcast
 from jobcast.app import App
 from jobcast.domain.job import State
+from jobcast.store import accounts
 from jobcast.store.base import TypeInfo
+from jobcast.store.schema import tenants
 from jobcast.worker import worker
 from jobcast.worker.ahead import Ahead
 from jobcast.worker.pace import Pace
@@ -65,6 +69,11 @@ async def doors(app: App) -> Doors:
     return Doors(app)
 
 
+def set_cap(conn: Connection, *, tenant: str, most: int) -> None:
+    accounts.add_tenant(conn, tenant_id=tenant, name=None, now=0)
+    conn.execute(update(tenants).where(tenants.c.id == tenant).values(max_running=most))
+
+
 def echo(app: App) -> None:
     @app.job("echo")
     async def work(ctx: jobcast.Context, payload: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +104,33 @@ class TestClaims:
         for job_id in ids:
             await house.ended(job_id)
         assert doors.most == 3
+
+    async def test_are_not_made_for_a_slot_that_comes_free_beside_an_empty_queue(
+        self, build: Build, app: App, doors: Doors
+    ) -> None:
+        echo(app)
+        house = await build(app, pace=PATIENT)
+        job_id = await house.submit("wait")
+        await doors.hold(1)
+        before = house.store.uses["claim"]
+        doors.open.set()
+        await house.ended(job_id)
+        await house.run("echo")
+        assert house.store.uses["claim"] == before + 1
+
+    async def test_are_made_when_an_end_makes_room_under_the_cap_of_a_tenant(
+        self, build: Build, app: App, doors: Doors
+    ) -> None:
+        house = await build(app, pace=PATIENT)
+        ids = [await house.submit("wait")]
+        await doors.hold(1)
+        tenant = (await house.job(ids[0])).tenant_id
+        await house.store.write(partial(set_cap, tenant=tenant, most=1))
+        ids += [await house.submit("wait") for _ in range(3)]
+        doors.open.set()
+        for job_id in ids:
+            assert (await house.ended(job_id)).state is State.DONE
+        assert doors.most == 1
 
     async def test_are_tried_again_when_the_store_refuses(self, build: Build, app: App) -> None:
         echo(app)

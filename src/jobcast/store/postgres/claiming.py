@@ -47,6 +47,7 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
     """
     claimed: list[Changed] = []
     cursors = dict(wanted.cursors)
+    capped = False
     async with pool.connection() as raw:
         look = await _look(raw, wanted)
         queues, found = look.queues, look.lanes
@@ -60,6 +61,7 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
                 lanes = await ring.lanes(left) if found is None else ring.gone_on(found)
                 found = None
                 if any(lane.kind or lane.tenant_cap is not None for lane in lanes):
+                    capped = True
                     async with raw.transaction():
                         while await ring.count(lanes):
                             lanes = await ring.lanes(left)
@@ -74,7 +76,7 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
                     break
     if wanted.queues is None and claimed:
         cursors[TURN] = claimed[0].job.queue
-    return Claimed(claimed, cursors)
+    return Claimed(claimed, cursors, capped)
 
 
 class _Look(msgspec.Struct, frozen=True):

@@ -68,7 +68,7 @@ def claim(
         again = ring.passed_over and bool(taken) and len(claimed) < wanted.limit
     if wanted.queues is None and claimed:
         cursors[TURN] = claimed[0].job.queue
-    return Claimed(claimed, cursors)
+    return Claimed(claimed, cursors, rooms.any)
 
 
 def _queues(raw: sqlite3.Connection, wanted: Sequence[str] | None, turn: str) -> list[str]:
@@ -89,6 +89,11 @@ class _Rooms:
         running: dict[str, int] = one(raw, statements.RUNNING_OF_TYPES, ()) if capped else {}
         self._types = {kind: cap - running.get(kind, 0) for kind, cap in capped.items()}
         self._tenants: dict[str, int] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is capped."""
+        return bool(self._types or self._tenants)
 
     def full(self) -> tuple[str, str]:
         """The types and the tenants that are at their cap, as JSON."""
