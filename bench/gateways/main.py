@@ -15,6 +15,8 @@ from bench.gateways.readers import NODE, SERVERS
 
 MEASURES: Final = ("fanout", "idle", "latency", "across")
 BURST: Final = 12
+FILES_BESIDE: Final = 100
+"""What the readers' process has open beside its sockets."""
 
 
 def main() -> None:
@@ -32,7 +34,10 @@ def main() -> None:
             for readers in map(int, options.readers.split(","))
             for burst in map(int, options.bursts.split(","))
             for row in fanout.fan_out(
-                options.kinds.split(","), readers, burst=burst, turns=options.turns
+                _that_fit(options.kinds.split(","), readers, most),
+                readers,
+                burst=burst,
+                turns=options.turns,
             )
         ]
     if "idle" in wanted:
@@ -48,6 +53,17 @@ def main() -> None:
                 "one": latency.across(places[:1], rounds=options.rounds),
             }
     print(json.dumps(found, indent=2) if options.json else report.text(found))
+
+
+def _that_fit(kinds: list[str], readers: int, files: int) -> list[str]:
+    """The first of the servers, whose readers all together find a file each."""
+    room = (files - FILES_BESIDE) // readers
+    if room < 1:
+        raise SystemExit(f"{readers} readers need as many open files: see `ulimit -Hn`.")
+    if kinds[room:]:
+        left = ", ".join(kinds[room:])
+        print(f"Not with {readers} readers, for want of open files: {left}.", file=sys.stderr)
+    return kinds[:room]
 
 
 def _options() -> argparse.Namespace:

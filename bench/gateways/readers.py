@@ -19,10 +19,10 @@ NODE: Final = HERE / "node"
 SERVERS: Final = {
     "jobcast": [sys.executable, str(HERE / "servers.py"), "jobcast"],
     "node ws": ["node", str(NODE / "ws.mjs")],
+    "floor": [sys.executable, str(HERE / "servers.py"), "floor"],
     "socket.io": ["node", str(NODE / "socketio.mjs")],
     "websockets": [sys.executable, str(HERE / "servers.py"), "websockets"],
     "starlette": [sys.executable, str(HERE / "servers.py"), "starlette"],
-    "floor": [sys.executable, str(HERE / "servers.py"), "floor"],
 }
 BEATING: Final = [sys.executable, str(HERE / "servers.py"), "beating"]
 """Jobcast with heartbeats. The others have none: in a fan-out nobody would answer them."""
