@@ -32,21 +32,21 @@ class Plant:
 PLANTS = (
     Plant(
         "the fence of a finish is dropped",
-        "store/postgres/statements.py",
+        "store/postgres/sql/live.py",
         "SELECT id, given.result FROM locked JOIN given USING (id, run, session_id)",
         "SELECT locked.id, given.result FROM locked JOIN given USING (id)",
         (POSTGRES, "-k", "overwrite or stale or newer or end"),
     ),
     Plant(
         "the fence of an append is dropped",
-        "store/postgres/statements.py",
+        "store/postgres/sql/live.py",
         "SELECT id, given.count, given.progress FROM locked JOIN given USING (id, run, session_id)",
         "SELECT locked.id, given.count, given.progress FROM locked JOIN given USING (id)",
         (POSTGRES, "-k", "rescued or stale or fence or late"),
     ),
     Plant(
         "run does not rise at a claim",
-        "store/postgres/statements.py",
+        "store/postgres/sql/claims.py",
         "state = 'PROCESSING', run = run + 1, seq",
         "state = 'PROCESSING', run = greatest(run, 1), seq",
         (POSTGRES, "-k", "overwrite or newer or rescued"),
@@ -61,15 +61,15 @@ PLANTS = (
     Plant(
         "a rescue does not remove the session",
         "store/postgres/sessions.py",
-        "buried = await raw.fetch(statements.BURY_SESSIONS, now)",
+        "buried = await raw.fetch(leases.BURY_SESSIONS, now)",
         "buried: list[dict[str, str]] = []",
         (POSTGRES, "-k", "session or rescue"),
     ),
     Plant(
         "a rescue takes whatever run it finds",
-        "store/postgres/statements.py",
-        "WHERE id = ANY($2::text[]) AND run = seen_run AND state = 'PROCESSING'",
-        "WHERE id = ANY($2::text[]) AND run >= seen_run - 1",
+        "store/postgres/sql/leases.py",
+        "WHERE id = ANY($2::text[]::uuid[]) AND run = seen_run AND state = 'PROCESSING'",
+        "WHERE id = ANY($2::text[]::uuid[]) AND run >= seen_run - 1",
         (POSTGRES, "-k", "rescue"),
     ),
     Plant(
@@ -81,14 +81,14 @@ PLANTS = (
     ),
     Plant(
         "caps are counted without the lock",
-        "store/postgres/statements.py",
+        "store/postgres/sql/claims.py",
         "WHERE type = ANY($1::text[]) AND max_running IS NOT NULL\n    ORDER BY type FOR UPDATE",
         "WHERE type = ANY($1::text[]) AND max_running IS NOT NULL\n    ORDER BY type",
         (POSTGRES, "-k", "cap_holds_over"),
     ),
     Plant(
         "caps of tenants are counted without the lock",
-        "store/postgres/statements.py",
+        "store/postgres/sql/claims.py",
         "WHERE id = ANY($1::text[]) AND max_running IS NOT NULL\n    ORDER BY id FOR UPDATE",
         "WHERE id = ANY($1::text[]) AND max_running IS NOT NULL\n    ORDER BY id",
         (POSTGRES, "-k", "tenant_alone"),
@@ -102,7 +102,7 @@ PLANTS = (
     ),
     Plant(
         "a dead session may be renewed",
-        "store/postgres/statements.py",
+        "store/postgres/sql/leases.py",
         "WHERE id = $2 AND expires_at > {NOW}\n        RETURNING id",
         "WHERE id = $2\n        RETURNING id",
         (POSTGRES, "-k", "session"),

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from jobcast.domain.job import STATUS_EVENTS, Job, State
 from jobcast.store.base import Changed
-from jobcast.store.postgres import statements
 from jobcast.store.postgres.pool import Raw
+from jobcast.store.postgres.sql import writes
 from jobcast.store.recording import delivery_rows, event_row, rollup_rows
 
 _STATES = {state.value: state for state in State}
@@ -78,7 +78,7 @@ async def save(raw: Raw, changes: Sequence[Changed], under: Locked, *, shard: in
         )
         for job in (change.job for change in changes)
     ]
-    await raw.execute(statements.UPDATE_JOBS, *columns(rows))
+    await raw.execute(writes.UPDATE_JOBS, *columns(rows))
     numbered = [
         Changed(
             change.job,
@@ -91,11 +91,11 @@ async def save(raw: Raw, changes: Sequence[Changed], under: Locked, *, shard: in
     ]
     events = [event_row(event) for change in numbered for event in change.events]
     if events:
-        await raw.execute(statements.INSERT_EVENTS, *columns(events))
+        await raw.execute(writes.INSERT_EVENTS, *columns(events))
     deliveries = delivery_rows(numbered, now=under.now)
     if deliveries:
-        await raw.execute(statements.INSERT_DELIVERIES, *columns(deliveries))
+        await raw.execute(writes.INSERT_DELIVERIES, *columns(deliveries))
     sums = rollup_rows(numbered, now=under.now)
     if sums:
-        await raw.execute(statements.ADD_ROLLUPS, *columns(sums), shard)
+        await raw.execute(writes.ADD_ROLLUPS, *columns(sums), shard)
     return numbered

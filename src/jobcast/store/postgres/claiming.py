@@ -14,9 +14,9 @@ import msgspec
 from jobcast.domain.job import EventType
 from jobcast.domain.lifecycle import event
 from jobcast.store.base import Changed, Claimed
-from jobcast.store.postgres import statements
 from jobcast.store.postgres.changes import job_of
 from jobcast.store.postgres.pool import Pool, Raw
+from jobcast.store.postgres.sql import claims
 from jobcast.store.ring import Lane, Place, cursor_of, gone_on, lane_of, place_of, shares
 
 GRACE_MS: Final = 30_000
@@ -92,7 +92,7 @@ class _Look(msgspec.Struct, frozen=True):
 async def _look(raw: Raw, wanted: Wanted) -> _Look:
     places = {queue: place_of(c) for queue, c in wanted.cursors.items() if queue != TURN}
     rows = await raw.fetch(
-        statements.LOOK,
+        claims.LOOK,
         wanted.now,
         None if wanted.queues is None else list(wanted.queues),
         wanted.cursors.get(TURN, ""),
@@ -128,13 +128,13 @@ class _Ring:
         self._wanted = wanted
         self._queue = queue
         self._place = place
-        self._types = _Rooms(raw, statements.LOCK_CAPS, statements.RUNNING_OF_TYPES)
-        self._tenants = _Rooms(raw, statements.LOCK_TENANT_CAPS, statements.RUNNING_OF_TENANTS)
+        self._types = _Rooms(raw, claims.LOCK_CAPS, claims.RUNNING_OF_TYPES)
+        self._tenants = _Rooms(raw, claims.LOCK_TENANT_CAPS, claims.RUNNING_OF_TENANTS)
 
     async def lanes(self, limit: int) -> list[Lane]:
         """Up to `limit` waiting lanes with room, from the place round to it."""
         rows = await self._raw.fetch(
-            statements.LANES,
+            claims.LANES,
             self._wanted.now,
             self._queue,
             self._place.start,
@@ -165,7 +165,7 @@ class _Ring:
             return []
         most = shares(lanes, limit)
         rows = await self._raw.fetch(
-            statements.TAKE,
+            claims.TAKE,
             self._wanted.now,
             [lane.name for lane in lanes],
             most,

@@ -28,9 +28,10 @@ from jobcast.store.base import (
     Submitted,
     TypeInfo,
 )
-from jobcast.store.postgres import claiming, running, sessions, statements, submitting
+from jobcast.store.postgres import claiming, running, sessions, submitting
 from jobcast.store.postgres.connecting import connect
 from jobcast.store.postgres.pool import UNFIT, Pool, Raw, speaking
+from jobcast.store.postgres.sql import leases, live
 
 UNSTORABLE: Final = "The outcome of this run cannot be stored: {problem}."
 SHARDS: Final = 8
@@ -184,7 +185,7 @@ class PostgresStore:
     async def save_file(self, fence: Fence, *, name: str, content_type: str, data: bytes) -> bool:
         async with self._pool.connection() as raw:
             row = (self._now, fence.job_id, name, content_type, len(data), data)
-            said: str = await raw.execute(statements.SAVE_FILE, *row, fence.run, fence.session_id)
+            said: str = await raw.execute(live.SAVE_FILE, *row, fence.run, fence.session_id)
         return said == "INSERT 0 1"
 
     async def open_session(self, session_id: str, *, name: str) -> None:
@@ -205,7 +206,7 @@ class PostgresStore:
 
     async def drain_session(self, session_id: str) -> None:
         async with self._pool.connection() as raw:
-            await raw.execute(statements.DRAIN_SESSION, session_id)
+            await raw.execute(leases.DRAIN_SESSION, session_id)
 
     async def close_session(self, session_id: str) -> Sequence[Changed]:
         return await self._pool.run(
@@ -216,7 +217,7 @@ class PostgresStore:
         if self._hold_off:
             async with self._pool.connection() as raw:
                 waited = (sessions.LEASE_MS, sessions.SILENCE_MS)
-                if not await raw.fetchval(statements.HOLD_OFF, self._now, *waited):
+                if not await raw.fetchval(leases.HOLD_OFF, self._now, *waited):
                     return []
         released = await self._pool.run(
             lambda raw: sessions.bury(raw, now=self._now, shard=self._shard)
@@ -227,7 +228,7 @@ class PostgresStore:
 
     async def make_due(self, *, limit: int) -> int:
         async with self._pool.connection() as raw:
-            said: str = await raw.execute(statements.MAKE_READY, self._now, limit)
+            said: str = await raw.execute(live.MAKE_READY, self._now, limit)
         return int(said.removeprefix("UPDATE "))
 
     async def register_types(self, session_id: str, types: Sequence[TypeInfo]) -> None:

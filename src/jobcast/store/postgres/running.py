@@ -20,9 +20,9 @@ from jobcast.domain.lifecycle import (
     retry_refusal,
 )
 from jobcast.store.base import Append, Changed, Draft, Finish, Outcome
-from jobcast.store.postgres import statements
 from jobcast.store.postgres.changes import Locked, job_of, locked, rows_text, save
 from jobcast.store.postgres.pool import Raw
+from jobcast.store.postgres.sql import live, writes
 from jobcast.store.schema import uuid_of
 
 
@@ -72,7 +72,7 @@ async def append(
         for fence, drafts in runs.items()
         for nth, draft in enumerate(drafts, 1)
     ]
-    rows = await raw.fetch(statements.APPEND, now, rows_text(heads), rows_text(events))
+    rows = await raw.fetch(live.APPEND, now, rows_text(heads), rows_text(events))
     found = {(row["id"], row["run"]): row for row in rows}
     written = dict.fromkeys(runs, 0)
     answers: list[tuple[Event, ...] | None] = []
@@ -125,7 +125,7 @@ async def finish_done(
     ]
     sessions = {item.fence.job_id: item.fence.session_id for item in batch}
     done: dict[Fence, Changed] = {}
-    for row in await raw.fetch(statements.DONE, now, rows_text(rows), shard):
+    for row in await raw.fetch(live.DONE, now, rows_text(rows), shard):
         job = job_of(row)
         assert job.finished_at is not None
         told = event(job, EventType.DONE, at=job.finished_at, data=done_data(job.result))
@@ -139,7 +139,7 @@ async def finish(
 ) -> list[Changed | None]:
     """Ends runs, with the events they had not yet written; None for a stale fence."""
     ids = list({item.fence.job_id for item in batch})
-    under = locked(await raw.fetch(statements.LOCK_JOBS, now, ids))
+    under = locked(await raw.fetch(writes.LOCK_JOBS, now, ids))
     jobs = under.jobs
     answers: list[Changed | None] = []
     places: list[int] = []
@@ -191,7 +191,7 @@ async def cancel_all(
 ) -> list[Outcome]:
     """As `cancel`, of many; those that wait and those that run."""
     asked = list(map(uuid_of, job_ids))
-    under = locked(await raw.fetch(statements.LOCK_JOBS, now, asked))
+    under = locked(await raw.fetch(writes.LOCK_JOBS, now, asked))
     answers: dict[str, Outcome] = {}
     changes: list[Changed] = []
     for job_id, job in under.jobs.items():
@@ -221,7 +221,7 @@ async def resubmit(
     try:
         async with raw.transaction():
             # Its type may have been capped, or freed of a cap, since the job ended.
-            await raw.execute(statements.PUT_BACK, job_id, payload)
+            await raw.execute(writes.PUT_BACK, job_id, payload)
             saved = await save(raw, [Changed(change.job, change.events)], under, shard=shard)
     except asyncpg.UniqueViolationError:
         return Conflict("Another job with this uniqueKey is waiting or running.")
@@ -229,4 +229,4 @@ async def resubmit(
 
 
 async def _lock(raw: Raw, job_id: str, *, now: int | None) -> Locked:
-    return locked(await raw.fetch(statements.LOCK_JOB, now, uuid_of(job_id)))
+    return locked(await raw.fetch(writes.LOCK_JOB, now, uuid_of(job_id)))

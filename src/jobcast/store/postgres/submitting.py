@@ -13,9 +13,9 @@ from jobcast.domain.errors import Conflict, JobcastError, Unavailable
 from jobcast.domain.job import Job, State
 from jobcast.domain.lifecycle import born
 from jobcast.store.base import Changed, Submit, Submitted
-from jobcast.store.postgres import statements
 from jobcast.store.postgres.changes import columns, job_of, rows_text
 from jobcast.store.postgres.pool import Raw
+from jobcast.store.postgres.sql import submits
 
 IDEMPOTENCY_MS: Final = 24 * 3_600_000
 """An idempotency key is remembered for 24 hours, as the contract says."""
@@ -98,7 +98,7 @@ async def load(raw: Raw, ids: set[str]) -> dict[str, Job]:
     """The jobs that exist, by id."""
     if not ids:
         return {}
-    rows = await raw.fetch(statements.LOAD_JOBS, list(ids))
+    rows = await raw.fetch(submits.LOAD_JOBS, list(ids))
     return {row["id"]: job_of(row) for row in rows}
 
 
@@ -117,12 +117,12 @@ async def _take_keys(
     if not first:
         return [None] * len(batch)
     rows = [(*key, *first[key]) for key in sorted(first)]
-    taken = await raw.fetch(statements.KEEP_IDEMPOTENCY, now, *columns(rows), IDEMPOTENCY_MS)
+    taken = await raw.fetch(submits.KEEP_IDEMPOTENCY, now, *columns(rows), IDEMPOTENCY_MS)
     ours = {(row["tenant_id"], row["key"]) for row in taken}
     known = {key: made for key, made in first.items() if key in ours}
     others = [key for key in first if key not in ours]
     if others:
-        found = await raw.fetch(statements.FIND_IDEMPOTENCY, *columns(others))
+        found = await raw.fetch(submits.FIND_IDEMPOTENCY, *columns(others))
         known |= {(row[0], row[1]): (row[2], row[3]) for row in found}
         if len(known) < len(first):
             raise Unavailable("An Idempotency-Key was given up at this very moment: try again.")
@@ -155,7 +155,7 @@ async def _insert(
             break
         changes = {change.job.id: Changed(change.job, change.events) for change in map(born, left)}
         rows = rows_text([_new(job) for job in left])
-        new = await raw.fetch(statements.INSERT_JOBS, now, rows, shard)
+        new = await raw.fetch(submits.INSERT_JOBS, now, rows, shard)
         for job_id, number in new:
             change = changes[job_id]
             events = tuple(msgspec.structs.replace(e, change=number) for e in change.events)
@@ -171,12 +171,12 @@ async def _insert(
         for tag in dict.fromkeys(_tags(change.job.tags))
     ]
     if tags:
-        await raw.execute(statements.INSERT_TAGS, *columns(tags))
+        await raw.execute(submits.INSERT_TAGS, *columns(tags))
     return inserted
 
 
 class _New(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The columns `statements.NEW`."""
+    """The columns `submits.NEW`."""
 
     id: str
     tenant_id: str
@@ -235,7 +235,7 @@ async def _without_twins(raw: Raw, left: list[Job], merged: _Twins) -> list[Job]
     keys = [(job.tenant_id, job.type, job.unique_key) for job in left if job.unique_key is not None]
     if not keys:
         return left
-    found = await raw.fetch(statements.FIND_UNIQUE, *columns(keys))
+    found = await raw.fetch(submits.FIND_UNIQUE, *columns(keys))
     live = {(row[0], row[1], row[2]): row[3] for row in found}
     for job in left:
         twin = live.get((job.tenant_id, job.type, job.unique_key))
@@ -254,7 +254,7 @@ async def _point_keys(
         if verdict is None and item.idempotency is not None and merged.of(item.job) != item.job.id
     ]
     if moved:
-        await raw.execute(statements.POINT_IDEMPOTENCY, *columns(moved))
+        await raw.execute(submits.POINT_IDEMPOTENCY, *columns(moved))
 
 
 def _answer(
