@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -24,7 +24,7 @@ from jobcast.runtime.clock import FakeClock
 from jobcast.store import jobs as queries
 from jobcast.store.base import Finish, Store, Submitted
 from jobcast.store.migrating import migrate
-from jobcast.store.postgres import PostgresStore
+from jobcast.store.postgres import PostgresStore, connecting
 from jobcast.store.postgres.pool import HOT
 
 T = TypeVar("T")
@@ -105,6 +105,33 @@ async def test_a_database_that_restarts_is_a_sentence_and_then_goes_on(clock: Fa
         server.start()
         assert changed(await bench.finish(fence)).job.state is State.DONE
     server.kill()
+
+
+async def test_a_process_that_is_frozen_in_a_transaction_lets_others_claim(
+    postgres_url: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(postgres_url, clock) as living:
+        bench = Bench(living, clock)
+        await bench.cap("gpu", 2)
+        await bench.submit(bench.job(type="gpu"))
+        settings = {**connecting.SERVER_SETTINGS, "idle_in_transaction_session_timeout": "200"}
+        monkeypatch.setattr(connecting, "SERVER_SETTINGS", settings)
+        async with opened(postgres_url, clock) as frozen:
+            locked, thawed = asyncio.Event(), asyncio.Event()
+
+            async def stand_still(raw: Any) -> None:
+                await raw.execute("SELECT * FROM job_types FOR UPDATE")
+                locked.set()
+                await thawed.wait()
+                await raw.execute("SELECT 1")
+
+            standing = asyncio.create_task(frozen._pool.run(stand_still))
+            await locked.wait()
+            assert [job.type for job in await bench.claim()] == ["gpu"]
+            thawed.set()
+            with pytest.raises(Unavailable):
+                await standing
+            await Bench(frozen, clock).put()  # on another connection
 
 
 async def test_a_heartbeat_has_a_connection_of_its_own(bench: Bench, postgres_url: str) -> None:

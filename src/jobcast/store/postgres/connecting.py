@@ -17,7 +17,16 @@ WAIT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
 """How long a statement may take: whoever waits for a database that has gone silent learns it."""
 
-SERVER_SETTINGS: Final = {"application_name": "jobcast", "jit": "off", "enable_seqscan": "off"}
+FROZEN_AFTER_MS: Final = 5_000
+"""How long a transaction may stand still. A process that was frozen in one would hold its locks,
+and so keep others from claiming, long after its lease has run out."""
+
+SERVER_SETTINGS: Final = {
+    "application_name": "jobcast",
+    "jit": "off",
+    "enable_seqscan": "off",
+    "idle_in_transaction_session_timeout": str(FROZEN_AFTER_MS),
+}
 """Compiling a statement takes longer than any of ours runs. And each has an index to go by, which
 the planner of a young database, without statistics, does not know to be better."""
 
