@@ -18,11 +18,11 @@ from tests.suites.workbench import DONE, Bench, changed, fence_of
 from tests.support.postgres_server import DURABLE, PostgresServer
 
 import jobcast
-from jobcast.domain.errors import Unavailable
+from jobcast.domain.errors import Conflict, InvalidRequest, Unavailable
 from jobcast.domain.job import State
 from jobcast.runtime.clock import FakeClock
 from jobcast.store import jobs as queries
-from jobcast.store.base import Finish, Store, Submitted
+from jobcast.store.base import Finish, Store, Submit, Submitted
 from jobcast.store.migrating import migrate
 from jobcast.store.postgres import PostgresStore, connecting
 from jobcast.store.postgres.pool import HOT
@@ -105,6 +105,45 @@ async def test_a_database_that_restarts_is_a_sentence_and_then_goes_on(clock: Fa
         server.start()
         assert changed(await bench.finish(fence)).job.state is State.DONE
     server.kill()
+
+
+async def test_a_connection_outlives_a_refusal_but_not_a_caller_that_gives_up(
+    bench: Bench,
+) -> None:
+    assert isinstance(bench.store, PostgresStore)
+    pool = bench.store._pool
+
+    async def pid() -> int:
+        async with pool.connection() as raw:
+            return int(raw.get_server_pid())
+
+    async def refuse(raw: Any) -> None:
+        await raw.execute("SELECT 1")
+        raise Conflict("no")
+
+    first = await pid()
+    with pytest.raises(Conflict):
+        await pool.run(refuse)
+    with pytest.raises(asyncpg.DataError):
+        async with pool.connection() as raw:
+            await raw.fetch("SELECT $1::int", "text")
+    [refused] = await bench.store.submit([Submit(bench.job(payload='"\ud800"'))])
+    assert isinstance(refused, InvalidRequest)
+    assert await pid() == first
+
+    asleep = asyncio.Event()
+
+    async def sleep() -> None:
+        async with pool.connection() as raw:
+            asleep.set()
+            await raw.execute("SELECT pg_sleep(60)")
+
+    sleeper = asyncio.create_task(sleep())
+    await asleep.wait()
+    sleeper.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sleeper
+    assert await pid() != first
 
 
 async def test_a_process_that_is_frozen_in_a_transaction_lets_others_claim(

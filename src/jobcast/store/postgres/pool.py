@@ -44,6 +44,7 @@ UNFIT: Final = (
 )
 """What one item raises that can't be stored. All else is the database's trouble, or a bug."""
 
+_CUT_OFF: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _LOST_RACE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _AWAY: Final = (
     *POOLED,
@@ -98,10 +99,11 @@ class Pool:
             async with self._hot.acquire(timeout=WAIT_SECONDS) as raw:
                 try:
                     yield raw
-                except asyncpg.PostgresError:
-                    raise  # an answer like any other: nothing is under way
-                except BaseException:
-                    raw.terminate()  # whatever was under way on it is not to be found by the next
+                except BaseException as problem:
+                    # What is under way on it is not to be found by the next. After an answer of
+                    # the server's, and a refusal of ours, nothing is.
+                    if not isinstance(problem, Exception) or isinstance(problem, _CUT_OFF):
+                        raw.terminate()
                     raise
 
     async def run(self, work: Callable[[Raw], Awaitable[T]]) -> T:
