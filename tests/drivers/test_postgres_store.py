@@ -320,3 +320,37 @@ async def test_a_cap_holds_over_many_processes(postgres_url: str) -> None:
             await asyncio.gather(*(work(bench, f"s{n}") for n, bench in enumerate(benches)))
         assert most <= 5
         assert done == 200
+
+
+async def test_claims_under_caps_never_lock_each_other_out(postgres_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(opened(postgres_url)) for _ in range(3)]
+        benches = [Bench(store, FakeClock()) for store in stores]
+        first = benches[0]
+        tenants = [f"t{n}" for n in range(6)]
+        for tenant in tenants:
+            await first.tenant(tenant, max_running=1)
+        for kind in "abc":
+            await first.cap(kind, 2)
+        await first.submit(
+            *(
+                first.job(type=kind, tenant_id=tenant)
+                for tenant in tenants
+                for kind in "abcd"
+                for _ in range(5)
+            )
+        )
+        done = 0
+
+        async def work(bench: Bench, name: str) -> None:
+            nonlocal done
+            await bench.session(name)
+            while done < 120:
+                taken = await bench.claim(name, limit=2)
+                done += len(taken)
+                if taken:
+                    await bench.store.finish([Finish(fence_of(job), DONE) for job in taken])
+
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(work(benches[n % 3], f"s{n}") for n in range(9)))
+        assert done == 120

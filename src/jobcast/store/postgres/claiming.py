@@ -62,10 +62,7 @@ async def claim(pool: Pool, wanted: Wanted) -> Claimed:
                 found = None
                 if any(lane.kind or lane.tenant_cap is not None for lane in lanes):
                     capped = True
-                    async with raw.transaction():
-                        while await ring.count(lanes):
-                            lanes = await ring.lanes(left)
-                        taken = await ring.take(lanes, left)
+                    taken = await ring.take_under_caps(lanes, left)
                 else:
                     taken = await ring.take(lanes, left)
                 if not taken:
@@ -149,15 +146,27 @@ class _Ring:
         """The lanes that the database tells of, the first of them with what it had of its turn."""
         return gone_on([lane_of(*row, queue=self._queue) for row in rows], self._place)
 
-    async def count(self, lanes: Sequence[Lane]) -> bool:
-        """Counts how many more of each capped type and tenant may start, and keeps others from
-        starting any.
+    async def take_under_caps(self, lanes: Sequence[Lane], limit: int) -> list[Changed]:
+        """As `take`, no more than the caps of types and tenants leave room for.
 
-        Answers whether some have come to their cap: then the lanes are to be looked up without.
+        All that count towards them are locked at once, in their order: where the lanes behind those
+        at their cap are capped as well, the locks are given up and taken anew with theirs, or two
+        claims would lock each other out.
         """
-        full = await self._types.count({lane.kind for lane in lanes if lane.kind})
+        self._meet(lanes)
+        while True:
+            async with self._raw.transaction():
+                types, tenants = await self._types.count(), await self._tenants.count()
+                if types or tenants:  # some are at their cap: the lanes without those
+                    lanes = await self.lanes(limit)
+                if not self._meet(lanes):
+                    return await self.take(lanes, limit)
+
+    def _meet(self, lanes: Sequence[Lane]) -> bool:
+        """Notes what of these lanes is to be counted; whether some of it is new."""
+        types = self._types.meet({lane.kind for lane in lanes if lane.kind})
         capped = {lane.tenant for lane in lanes if lane.tenant_cap is not None}
-        return await self._tenants.count(capped) or full
+        return self._tenants.meet(capped) or types
 
     async def take(self, lanes: Sequence[Lane], limit: int) -> list[Changed]:
         """Claims up to `limit` jobs of the lanes, in the order of the ring."""
@@ -208,6 +217,7 @@ class _Rooms:
         self._raw = raw
         self._lock = lock
         self._running = running
+        self._names: set[str] = set()
         self._rooms: dict[str, int] = {}
 
     @property
@@ -219,13 +229,20 @@ class _Rooms:
         """The names, and beside them the rooms."""
         return list(self._rooms), list(self._rooms.values())
 
-    async def count(self, names: Set[str]) -> bool:
-        """Counts those not counted yet; whether one of them is at its cap."""
-        new = sorted(names - self._rooms.keys())
-        if not new:
+    def meet(self, names: Set[str]) -> bool:
+        """Notes names that are to be counted; whether some of them are new."""
+        new = names - self._names
+        self._names |= new
+        return bool(new)
+
+    async def count(self) -> bool:
+        """Counts all that were noted, and keeps others from starting any of them; whether one is
+        at its cap."""
+        names = sorted(self._names)
+        if not names:
             return False
-        caps = dict(await self._raw.fetch(self._lock, new))
-        running = dict(await self._raw.fetch(self._running, new))
-        self._rooms |= {name: max(0, cap - running.get(name, 0)) for name, cap in caps.items()}
+        caps = dict(await self._raw.fetch(self._lock, names))
+        running = dict(await self._raw.fetch(self._running, names))
+        self._rooms = {name: max(0, cap - running.get(name, 0)) for name, cap in caps.items()}
         self.at_cap = [name for name, room in self._rooms.items() if room == 0]
-        return any(self._rooms.get(name) == 0 for name in new)
+        return bool(self.at_cap)
