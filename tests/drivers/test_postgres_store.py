@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+import structlog
 from sqlalchemy import Connection
 from tests.suites.store import StoreSuite
-from tests.suites.workbench import DONE, Bench, changed, fence_of
+from tests.suites.workbench import DONE, FAILED, Bench, changed, fence_of
 from tests.support.postgres_server import DURABLE, PostgresServer
 
 import jobcast
@@ -25,7 +26,7 @@ from jobcast.store import jobs as queries
 from jobcast.store.base import Finish, Store, Submit, Submitted
 from jobcast.store.migrating import migrate
 from jobcast.store.postgres import PostgresStore, connecting
-from jobcast.store.postgres.pool import HOT
+from jobcast.store.postgres.pool import HOT, TRIES, Raw
 
 T = TypeVar("T")
 
@@ -354,3 +355,45 @@ async def test_claims_under_caps_never_lock_each_other_out(postgres_url: str) ->
         async with asyncio.timeout(60):
             await asyncio.gather(*(work(benches[n % 3], f"s{n}") for n in range(9)))
         assert done == 120
+
+
+async def test_ends_and_submits_of_one_minute_never_lock_each_other_out(
+    postgres_url: str,
+) -> None:
+    """They add to the same rows: all in the order of types, also where some runs have failed."""
+    async with opened(postgres_url) as store:
+        bench = Bench(store, FakeClock())
+        pairs = 40
+        await bench.submit(*(bench.job(type=kind) for kind in "ab" for _ in range(pairs)))
+        runs = [fence_of(job) for job in await bench.claim(limit=2 * pairs)]
+        ends = [
+            [Finish(bad, FAILED), Finish(good, DONE)]
+            for bad, good in zip(runs[:pairs], runs[pairs:], strict=True)
+        ]
+        submits = (bench.submit(bench.job(type="a"), bench.job(type="b")) for _ in range(pairs))
+        with structlog.testing.capture_logs() as told:
+            ended, _ = await asyncio.gather(
+                asyncio.gather(*map(store.finish, ends)), asyncio.gather(*submits)
+            )
+        assert told == []
+        states = [[changed(answer).job.state for answer in batch] for batch in ended]
+        assert states == [[State.FAILED, State.DONE]] * pairs
+
+
+async def test_one_statement_that_lost_a_race_is_done_anew(postgres_url: str) -> None:
+    race = "DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected'; END $$"
+    async with opened(postgres_url) as store:
+        tried = 0
+
+        async def work(raw: Raw, *, lost: int) -> str:
+            nonlocal tried
+            tried += 1
+            if tried <= lost:
+                await raw.execute(race)
+            return "done"
+
+        assert await store._pool.alone(partial(work, lost=TRIES - 1)) == "done"
+        assert tried == TRIES
+        tried = 0
+        with pytest.raises(Unavailable, match="too busy"):
+            await store._pool.alone(partial(work, lost=TRIES))

@@ -73,10 +73,9 @@ class PostgresStore:
         self, batch: Sequence[Submit], *, together: bool = False
     ) -> list[Submitted | JobcastError]:
         try:
-            if submitting.keyless(batch):
-                async with self._pool.connection() as raw:
-                    return await self._submit(raw, batch, together=together)
-            return await self._pool.run(lambda raw: self._submit(raw, batch, together=together))
+            keyless = submitting.keyless(batch)
+            take = self._pool.alone if keyless else self._pool.run
+            return await take(lambda raw: self._submit(raw, batch, together=together))
         except UNFIT as problem:
             if len(batch) == 1 or together:
                 refusal = InvalidRequest(f"The database cannot hold this job: {problem}.")
@@ -108,8 +107,7 @@ class PostgresStore:
 
     async def append(self, batch: Sequence[Append]) -> list[tuple[Event, ...] | None]:
         try:
-            async with self._pool.connection() as raw:
-                return await running.append(raw, batch, now=self._now)
+            return await self._pool.alone(lambda raw: running.append(raw, batch, now=self._now))
         except UNFIT as problem:
             if len(batch) > 1:
                 half = len(batch) // 2
@@ -121,47 +119,46 @@ class PostgresStore:
             return [()]
 
     async def finish(self, batch: Sequence[Finish]) -> list[Changed | None]:
-        try:
+        plain = [item for item in batch if running.plain(item)]
+        if not 0 < len(plain) < len(batch):
             return await self._finish(batch)
+        # One transaction for both would add to the rollups twice, in no order that others keep.
+        done = iter(await self._finish(plain))
+        rest = iter(await self._finish([item for item in batch if not running.plain(item)]))
+        return [next(done) if running.plain(item) else next(rest) for item in batch]
+
+    async def _finish(self, batch: Sequence[Finish]) -> list[Changed | None]:
+        """Ends runs that are all `plain`, or none of them."""
+        try:
+            return await self._finish_alike(batch)
         except UNFIT as problem:
             if len(batch) > 1:
                 half = len(batch) // 2
-                return await self.finish(batch[:half]) + await self.finish(batch[half:])
+                return await self._finish(batch[:half]) + await self._finish(batch[half:])
             [item] = batch
             escaped = Finish(item.fence, _escaped_ending(item.ending), _escaped(item.drafts))
             if escaped != item:
-                return await self.finish([escaped])
+                return await self._finish([escaped])
             error = _text(UNSTORABLE.format(problem=problem))
-            return await self._finish([Finish(item.fence, Errored(error, None))])
+            return await self._finish_alike([Finish(item.fence, Errored(error, None))])
 
-    async def _finish(self, batch: Sequence[Finish]) -> list[Changed | None]:
-        plain = [item for item in batch if running.plain(item)]
-        if len(plain) < len(batch):
-            return await self._pool.run(lambda raw: self._finish_mixed(raw, batch, plain))
-        async with self._pool.connection() as raw:
-            done = await running.finish_done(raw, plain, now=self._now, shard=self._shard)
-        if len(done) == len(batch):
-            return [done[item.fence] for item in batch]
-        return await self._pool.run(lambda raw: self._finish_rest(raw, batch, done))
-
-    async def _finish_mixed(
-        self, raw: Raw, batch: Sequence[Finish], plain: Sequence[Finish]
-    ) -> list[Changed | None]:
+    async def _finish_alike(self, batch: Sequence[Finish]) -> list[Changed | None]:
         done: dict[Fence, Changed] = {}
-        if plain:
-            done = await running.finish_done(raw, plain, now=self._now, shard=self._shard)
-        return await self._finish_rest(raw, batch, done)
+        if batch and running.plain(batch[0]):
+            done = await self._pool.alone(
+                lambda raw: running.finish_done(raw, batch, now=self._now, shard=self._shard)
+            )
+            if len(done) == len(batch):
+                return [done[item.fence] for item in batch]
+        return await self._pool.run(lambda raw: self._finish_rest(raw, batch, done))
 
     async def _finish_rest(
         self, raw: Raw, batch: Sequence[Finish], done: Mapping[Fence, Changed]
     ) -> list[Changed | None]:
         """Ends what the one statement has left; all answers, in their order."""
-        rest = [item for item in batch if not (running.plain(item) and item.fence in done)]
+        rest = [item for item in batch if item.fence not in done]
         ended = iter(await running.finish(raw, rest, now=self._now, shard=self._shard))
-        return [
-            done[item.fence] if running.plain(item) and item.fence in done else next(ended)
-            for item in batch
-        ]
+        return [done[item.fence] if item.fence in done else next(ended) for item in batch]
 
     async def cancel(self, job_id: str, *, waiting_only: bool) -> Outcome:
         return await self._pool.run(

@@ -108,9 +108,18 @@ class Pool:
 
     async def run(self, work: Callable[[Raw], Awaitable[T]]) -> T:
         """Does a piece of work in a transaction; anew when it lost a race against another one."""
+
+        async def whole(raw: Raw) -> T:
+            async with raw.transaction():
+                return await work(raw)
+
+        return await self.alone(whole)
+
+    async def alone(self, work: Callable[[Raw], Awaitable[T]]) -> T:
+        """As `run`, a piece of work that is one statement, and commits by itself."""
         for attempt in range(1, TRIES + 1):
             try:
-                async with self.connection() as raw, raw.transaction():
+                async with self.connection() as raw:
                     return await work(raw)
             except _LOST_RACE as race:
                 if attempt == TRIES:
