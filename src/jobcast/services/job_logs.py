@@ -1,11 +1,13 @@
 """The log of a job as people read it: its own lines, and those that its status events say."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 import msgspec
 
 from jobcast.domain.job import Event, EventType
+from jobcast.domain.json import storable
 
 LOGGED = (
     EventType.PENDING,
@@ -18,7 +20,7 @@ LOGGED = (
 )
 """The events that have something to say in a log."""
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_quick = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,3 +80,13 @@ def _lines(event: Event) -> Sequence[tuple[str, str]]:
             return []
         case _:
             assert_never(event.type)
+
+
+def _decode(data: str) -> dict[str, Any]:
+    """What an event says. Text that a handler wrote may hold half a surrogate pair, which JSON can
+    escape and an answer in UTF-8 can't carry: there it is read as the escape."""
+    try:
+        return _quick(data)
+    except msgspec.DecodeError:
+        read: dict[str, Any] = json.loads(data)
+        return {name: storable(value) for name, value in read.items()}

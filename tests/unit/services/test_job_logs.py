@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from jobcast.domain.job import Event, EventType, Status
+from jobcast.domain.json import quote
 from jobcast.domain.lifecycle import failed_data, retrying_data
 from jobcast.services.job_logs import render_log
 
@@ -56,3 +58,17 @@ def test_lines_keep_their_order_and_have_ids_of_their_own() -> None:
     assert [line.id for line in lines] == ["j1:2:0", "j1:2:1", "j1:2:2", "j1:3:0"]
     assert [line.seq for line in lines] == [2, 2, 2, 3]
     assert {(line.job_id, line.at, line.attempt) for line in lines} == {("j1", 5, 1)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (EventType.LOG, '{"message":' + quote("half \ud800 a pair") + ',"level":"info"}'),
+        (EventType.FAILED, failed_data("half \ud800 a pair")),
+        (EventType.RETRYING, retrying_data("half \ud800 a pair", 0)),
+    ],
+)
+def test_half_a_surrogate_pair_is_read_as_its_escape(kind: EventType, data: str) -> None:
+    [line] = render_log([event(kind, data=data)])
+    assert line.message.endswith("half \\ud800 a pair")
+    assert msgspec.json.encode(line)
