@@ -174,7 +174,9 @@ def list_files(conn: Connection, job_id: str) -> list[StoredFile]:
 
 
 def read_file(conn: Connection, job_id: str, name: str) -> tuple[str, bytes] | None:
-    """A file's content type and bytes."""
+    """A file's content type and bytes. A text that no database can hold is no file's name."""
+    if "\0" in name:
+        return None
     row = conn.execute(
         select(files.c.content_type, files.c.data).where(
             files.c.job_id == job_id, files.c.name == name

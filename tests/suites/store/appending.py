@@ -162,6 +162,10 @@ class Appending:
         )
         assert found == ("image/png", data)
 
+    async def test_a_name_that_no_database_holds_is_no_file(self, bench: Bench) -> None:
+        job = await bench.put()
+        assert await bench.store.read(lambda conn: queries.read_file(conn, job.id, "a\0")) is None
+
     async def test_a_file_of_the_same_name_is_replaced(self, bench: Bench) -> None:
         fence = await bench.start()
         for data in (b"one", b"", b"three!"):
