@@ -3,22 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from jobcast.bus.base import Message
 from jobcast.gateway.watching import WAITING_LIMIT, Sink
-from jobcast.wire.frames import with_cursor
+from jobcast.wire.frames import place_of, with_cursor
 
 SEEN_LIMIT: Final = 100_000
 """Events remembered between two looks into the store, to tell a repeat from news."""
-
-
-class _Key(msgspec.Struct, rename="camel", frozen=True):
-    job_id: str
-    seq: int
-
-
-_key = msgspec.json.Decoder(_Key).decode
 
 
 class TenantTopic:
@@ -34,7 +24,7 @@ class TenantTopic:
         self.cursor: int = 0
         self.begun: bool = False
         self.watches: set[TenantWatch] = set()
-        self._seen: dict[_Key, int] = {}
+        self._seen: dict[tuple[str, int], int] = {}
 
     def begin(self, newest: int) -> None:
         """Stands at the newest change that the first of its watchers has found; once."""
@@ -45,7 +35,7 @@ class TenantTopic:
         """Hands news to every watcher."""
         frames = []
         for message in messages:
-            key = _key(message.body)
+            key = place_of(message.body)
             if message.number <= self.cursor or key in self._seen:
                 continue
             if len(self._seen) < SEEN_LIMIT:

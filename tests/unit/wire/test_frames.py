@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jobcast.domain.job import Event, EventType, Status
-from jobcast.wire.frames import event_frame, message_body, message_frame, seq_of, with_cursor
+from jobcast.wire.frames import (
+    event_frame,
+    message_body,
+    message_frame,
+    place_of,
+    seq_of,
+    with_cursor,
+)
 from jobcast.wire.messages import Sender
 
 EVENT = Event(
@@ -82,6 +89,25 @@ def test_the_tenants_stream_adds_a_cursor_to_the_same_frame() -> None:
 
 def test_the_seq_can_be_read_back_from_a_frame() -> None:
     assert seq_of(event_frame(EVENT)) == seq_of(with_cursor(event_frame(EVENT), "12")) == 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"data":"\\ud800"}',
+        '{"result":{"\\udc00":1e400}}',
+        '{"jobId":"x","seq":9,"data":"\\u0000"}',
+    ],
+)
+def test_what_a_handler_wrote_doesnt_hide_the_place_of_its_event(data: str) -> None:
+    event = replace(EVENT, tenant_id='a","seq":7,"b', data=data)
+    frame = event_frame(event)
+    assert place_of(frame) == place_of(with_cursor(frame, "12")) == (EVENT.job_id, 4)
+
+
+def test_another_frame_has_no_place() -> None:
+    with pytest.raises(ValueError, match="No frame of an event"):
+        place_of(b'{"type":"pong"}')
 
 
 @pytest.mark.parametrize("data", ["1e400", b'{"a" : "\\u0000"}'])
