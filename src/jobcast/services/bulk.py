@@ -6,6 +6,7 @@ last step had changed by then is only missing in the count, for it no longer mat
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol, assert_never
@@ -24,6 +25,7 @@ from jobcast.runtime.ids import new_id
 from jobcast.services.actors import actor
 from jobcast.services.announcing import Announcer
 from jobcast.services.changes import Changes
+from jobcast.services.job_input import NAME, NAMES
 from jobcast.services.refusals import Quota, too_many
 from jobcast.store import bulk as sql
 from jobcast.store.base import Changed, Idempotency, Outcome, Store, Submit, Submitted
@@ -118,6 +120,8 @@ class Bulk:
         access.require(principal, Scope.WRITE)
         wanted, action = body.filter, body.action
         tenant_id = access.tenant_for(principal, wanted.tenant_id)
+        if re.match(NAME, tenant_id) is None:
+            raise InvalidRequest("Validation error", fields={"filter.tenantId": [NAMES]})
         refusal = wanted.status and status_refusal(action, wanted.status)
         if refusal:
             raise InvalidRequest("Validation error", fields={"filter.status": [refusal]})

@@ -67,10 +67,12 @@ class BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jobs: Annotated[list[JobBody], Meta(min_length=1)]
 
 
+NAMES: Final = "Use 1 to 100 of A-Z a-z 0-9 . _ : -"
+
 _SENTENCES: Final = {
-    "type": "Use 1 to 100 of A-Z a-z 0-9 . _ : -",
-    "queue": "Use 1 to 100 of A-Z a-z 0-9 . _ : -",
-    "tenantId": "Use 1 to 100 of A-Z a-z 0-9 . _ : -",
+    "type": NAMES,
+    "queue": NAMES,
+    "tenantId": NAMES,
     "channel": "Use 1 to 128 of a-z 0-9 : _ . -",
 }
 _FIELD: Final = re.compile(r"([A-Za-z]+)$")

@@ -120,6 +120,14 @@ async def test_a_service_key_acts_in_the_tenant_that_it_names_and_no_other(house
     assert await status(house, ours) == "PENDING"
 
 
+@pytest.mark.parametrize("tenant", ["x y", "\0", "", "a\n", "é", "a" * 101])
+async def test_what_can_name_no_tenant_is_refused(house: House, tenant: str) -> None:
+    service_key = await house.new_key("house", Scope.SERVICE)
+    body = {"action": "cancel", "filter": {"tenantId": tenant}}
+    answer = await house("POST", "/api/jobs/bulk", body, key=service_key)
+    assert faults(answer) == {"filter.tenantId": ["Use 1 to 100 of A-Z a-z 0-9 . _ : -"]}
+
+
 async def test_what_makes_no_sense_is_refused_with_a_sentence(house: House) -> None:
     async def ask(body: Any) -> Any:
         return faults(await house("POST", "/api/jobs/bulk", body))
