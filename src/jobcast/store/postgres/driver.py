@@ -119,32 +119,24 @@ class PostgresStore:
             return [()]
 
     async def finish(self, batch: Sequence[Finish]) -> list[Changed | None]:
-        plain = [item for item in batch if running.plain(item)]
-        if not 0 < len(plain) < len(batch):
-            return await self._finish(batch)
-        # One transaction for both would add to the rollups twice, in no order that others keep.
-        done = iter(await self._finish(plain))
-        rest = iter(await self._finish([item for item in batch if not running.plain(item)]))
-        return [next(done) if running.plain(item) else next(rest) for item in batch]
-
-    async def _finish(self, batch: Sequence[Finish]) -> list[Changed | None]:
-        """Ends runs that are all `plain`, or none of them."""
         try:
-            return await self._finish_alike(batch)
+            return await self._finish(batch)
         except UNFIT as problem:
             if len(batch) > 1:
                 half = len(batch) // 2
-                return await self._finish(batch[:half]) + await self._finish(batch[half:])
+                return await self.finish(batch[:half]) + await self.finish(batch[half:])
             [item] = batch
             escaped = Finish(item.fence, _escaped_ending(item.ending), _escaped(item.drafts))
             if escaped != item:
-                return await self._finish([escaped])
+                return await self.finish([escaped])
             error = _text(UNSTORABLE.format(problem=problem))
-            return await self._finish_alike([Finish(item.fence, Errored(error, None))])
+            return await self._finish([Finish(item.fence, Errored(error, None))])
 
-    async def _finish_alike(self, batch: Sequence[Finish]) -> list[Changed | None]:
+    async def _finish(self, batch: Sequence[Finish]) -> list[Changed | None]:
         done: dict[Fence, Changed] = {}
-        if batch and running.plain(batch[0]):
+        # A transaction adds to the rollups once, in the order that all keep: so it is the one
+        # statement for all of them, or for none.
+        if all(map(running.plain, batch)):
             done = await self._pool.alone(
                 lambda raw: running.finish_done(raw, batch, now=self._now, shard=self._shard)
             )
