@@ -254,7 +254,8 @@ class Supervised:
 def supervised(fd: int, *, grace: float = DRAIN_SECONDS) -> Supervised:
     """Takes the line that the supervisor left open as file `fd`; call it once, early.
 
-    When the supervisor is gone this process gets a SIGTERM, and after `grace` seconds it is ended.
+    When the supervisor is gone the main thread gets a SIGTERM, and after `grace` seconds the
+    process is ended.
     """
     os.set_inheritable(fd, False)
     line = socket.socket(fileno=fd)
@@ -262,7 +263,8 @@ def supervised(fd: int, *, grace: float = DRAIN_SECONDS) -> Supervised:
     def watch() -> None:
         with contextlib.suppress(OSError):
             line.recv(1)  # the parent never says anything: it can only go
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To the thread that runs handlers: were it taken by another, that one would sleep on.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         time.sleep(grace)
         os._exit(KILLED)
 
