@@ -70,7 +70,7 @@ TERMINAL_EVENTS = frozenset({EventType.DONE, EventType.FAILED, EventType.CANCELL
 STATUS_EVENTS = TERMINAL_EVENTS | {EventType.PENDING, EventType.PROCESSING, EventType.RETRYING}
 
 
-class Job(msgspec.Struct, frozen=True, gc=False):
+class Job(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One row of the queue. Times are `Millis`; payload, result, progress and tags are JSON text.
 
     `run` is the fence: it rises at every claim and never falls. `attempts` is the used part of the

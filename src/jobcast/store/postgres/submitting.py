@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from jobcast.domain.errors import Conflict, JobcastError, Unavailable
-from jobcast.domain.job import Job, State
+from jobcast.domain.job import Job
 from jobcast.domain.lifecycle import born
 from jobcast.store.base import Changed, Submit, Submitted
 from jobcast.store.postgres.changes import columns, job_of, rows_text
@@ -154,8 +154,7 @@ async def _insert(
         if not left:
             break
         changes = {change.job.id: Changed(change.job, change.events) for change in map(born, left)}
-        rows = rows_text([_new(job) for job in left])
-        new = await raw.fetch(submits.INSERT_JOBS, now, rows, shard)
+        new = await raw.fetch(submits.INSERT_JOBS, now, rows_text(left), shard)
         for job_id, number in new:
             change = changes[job_id]
             events = tuple(msgspec.structs.replace(e, change=number) for e in change.events)
@@ -173,52 +172,6 @@ async def _insert(
     if tags:
         await raw.execute(submits.INSERT_TAGS, *columns(tags))
     return inserted
-
-
-class _New(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The columns `submits.NEW`."""
-
-    id: str
-    tenant_id: str
-    queue: str
-    type: str
-    state: State
-    payload: str
-    priority: int
-    max_attempts: int
-    timeout_ms: int
-    tags: str
-    run_at: int
-    created_at: int
-    user_id: str | None = None
-    unique_key: str | None = None
-    channel: str | None = None
-    webhook_url: str | None = None
-    reply_to: str | None = None
-    traceparent: str | None = None
-
-
-def _new(job: Job) -> _New:
-    return _New(
-        job.id,
-        job.tenant_id,
-        job.queue,
-        job.type,
-        job.state,
-        job.payload,
-        job.priority,
-        job.max_attempts,
-        job.timeout_ms,
-        job.tags,
-        job.run_at,
-        job.created_at,
-        job.user_id,
-        job.unique_key,
-        job.channel,
-        job.webhook_url,
-        job.reply_to,
-        job.traceparent,
-    )
 
 
 def _order(job: Job) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ NEW: Final = (
     "id, tenant_id, user_id, queue, type, state, payload, priority, max_attempts, timeout_ms, tags,"
     " run_at, created_at, unique_key, channel, webhook_url, reply_to, traceparent"
 )
-"""What a job has at its submit; all else begins alike."""
+"""What a job has at its submit; all else begins alike, and is not looked at where it is given."""
 
 INSERT_JOBS = f"""
     WITH fresh AS (
