@@ -215,11 +215,9 @@ class Worker:
                 continue
             self._doubtful = False
             self._cursors = claimed.cursors
-            if not self._bus.distant:
-                await self._announcer.changed(claimed.jobs)
             self._take(claimed.jobs)
-            if self._bus.distant:  # nobody waits for it, so the handlers begin first
-                await self._announcer.changed(claimed.jobs)
+            # Told, or queued to be, before the loop's next turn, in which the handlers begin.
+            await self._announcer.changed(claimed.jobs)
             if len(claimed.jobs) < asked:
                 await self._news(capped=claimed.capped)
 
