@@ -5,7 +5,6 @@ those refuse or rewrite values that must come back as they were. Text is compare
 every database, so that an index of ids and lanes goes in the order in which Python goes.
 """
 
-import re
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -17,48 +16,15 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    TypeDecorator,
-    Uuid,
     false,
     literal_column,
 )
 from sqlalchemy import Text as AnyText
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeEngine
+
+from jobcast.store.job_ids import JobId
 
 metadata: Final = MetaData()
 Text: Final = AnyText().with_variant(AnyText(collation="C"), "postgresql")
-
-NOBODY: Final = "00000000-0000-0000-0000-000000000000"
-"""The id that no job has."""
-
-_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def uuid_of(text: str) -> str:
-    """The id of a job as PostgreSQL takes it. A text that is none, as users may send it, is the
-    id of nobody: it must not match under another spelling either."""
-    return text if _ID.fullmatch(text) else NOBODY
-
-
-class JobId(TypeDecorator[str]):
-    """The id of a job, always text in Python. PostgreSQL keeps it in the 16 bytes of a uuid: it
-    stands in some fifteen places for each job, and half of those are indexes."""
-
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = AnyText
-    cache_ok: bool | None = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(Uuid(as_uuid=False))
-        return dialect.type_descriptor(AnyText())
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or dialect.name != "postgresql":
-            return value
-        return uuid_of(value)
-
-
 HALF_FULL: Final[dict[str, Any]] = {"postgresql_with": {"fillfactor": "70"}}
 """Room in each page for the next version of its rows: their updates then touch no index."""
 

@@ -11,7 +11,7 @@ from jobcast.domain.job import EventType, Fence, State, Status
 from jobcast.domain.lifecycle import Ending, Errored, Released
 from jobcast.store import jobs as queries
 from jobcast.store.base import Append, Draft
-from jobcast.store.schema import NOBODY
+from jobcast.store.job_ids import NOBODY
 
 LOG, PROGRESS, OUTPUT = EventType.LOG, EventType.PROGRESS, EventType.OUTPUT
 

@@ -23,7 +23,7 @@ from jobcast.domain.lifecycle import (
 from jobcast.store import jobs as queries
 from jobcast.store import overview
 from jobcast.store.base import Finish
-from jobcast.store.schema import NOBODY
+from jobcast.store.job_ids import NOBODY
 
 URL = "http://127.0.0.1:9/hook"
 TEXTS = {

@@ -20,10 +20,10 @@ from jobcast.domain.lifecycle import (
     retry_refusal,
 )
 from jobcast.store.base import Append, Changed, Draft, Finish, Outcome
+from jobcast.store.job_ids import uuid_of
 from jobcast.store.postgres.changes import Locked, job_of, locked, rows_text, save
 from jobcast.store.postgres.pool import Raw
 from jobcast.store.postgres.sql import live, writes
-from jobcast.store.schema import uuid_of
 
 
 class _Written(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
